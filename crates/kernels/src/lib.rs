@@ -1,4 +1,11 @@
 //! Operations that decide what to keep, over slices.
 
+pub mod cpu;
 pub mod job;
+pub mod ngrams;
+pub mod philox;
+pub mod ratio;
+pub mod sha256;
 pub mod threads;
+pub mod topk;
+mod unicode;

@@ -1,0 +1,151 @@
+//! Hashed n-grams of texts.
+
+mod hasher;
+mod texts;
+
+pub use hasher::{CacheStats, NgramHasher, Stats};
+pub use texts::Texts;
+
+use crate::threads;
+use rayon::prelude::*;
+
+/// The Unicode version of the word classes and of lower-casing.
+pub const UNICODE_VERSION: (u8, u8, u8) = crate::unicode::VERSION;
+
+/// Texts of one task of a parallel call: enough bytes to keep a hasher's tables warm.
+const TASK_BYTES: usize = 1 << 20;
+
+/// Sparse counts: those of text i are `offsets[i]..offsets[i + 1]` of `buckets` (ascending) and `counts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NgramRows {
+    pub offsets: Vec<u32>,
+    pub buckets: Vec<u32>,
+    pub counts: Vec<u32>,
+    /// Tokens of each text.
+    pub tokens: Vec<u32>,
+}
+
+/// Places of tasks: runs of texts of about [`TASK_BYTES`].
+fn tasks(texts: &Texts) -> Vec<std::ops::Range<usize>> {
+    let mut tasks = Vec::new();
+    let (mut first, mut bytes) = (0, 0);
+    for i in 0..texts.len() {
+        bytes += texts.get(i).len();
+        if bytes >= TASK_BYTES || i + 1 == texts.len() {
+            tasks.push(first..i + 1);
+            (first, bytes) = (i + 1, 0);
+        }
+    }
+    tasks
+}
+
+/// The n-gram counts of each text.
+pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32) -> NgramRows {
+    let parts: Vec<NgramRows> = threads::pool().install(|| {
+        tasks(texts)
+            .into_par_iter()
+            .map_init(
+                || NgramHasher::new(order, buckets),
+                |hasher, task| {
+                    let mut rows = NgramRows::default();
+                    let mut features = Vec::new();
+                    for i in task {
+                        features.clear();
+                        let stats = hasher.for_each(texts.get(i), |bucket| features.push(bucket));
+                        features.sort_unstable();
+                        for run in features.chunk_by(|a, b| a == b) {
+                            rows.buckets.push(run[0]);
+                            rows.counts.push(run.len() as u32);
+                        }
+                        rows.offsets.push(rows.buckets.len() as u32);
+                        rows.tokens.push(stats.tokens);
+                    }
+                    rows
+                },
+            )
+            .collect()
+    });
+    let mut all = NgramRows { offsets: vec![0], ..NgramRows::default() };
+    for part in parts {
+        let before = all.buckets.len() as u32;
+        all.offsets.extend(part.offsets.iter().map(|end| before + end));
+        all.buckets.extend(part.buckets);
+        all.counts.extend(part.counts);
+        all.tokens.extend(part.tokens);
+    }
+    all
+}
+
+/// Adds the n-gram counts of all texts to `counts` (`[buckets]`); returns how many n-grams were counted.
+pub fn count_ngrams(texts: &Texts, order: u32, buckets: u32, limit: Option<u64>, counts: &mut [u64]) -> u64 {
+    let whole = limit.map_or(texts.len(), |limit| {
+        let features = features(texts, order, buckets);
+        let mut sum = 0;
+        let behind = features.iter().position(|&n| {
+            sum += n;
+            sum > limit
+        });
+        behind.map_or(texts.len(), |i| i + 1)
+    });
+    let cut: Vec<_> = tasks(texts)
+        .into_iter()
+        .filter(|task| task.start < whole)
+        .map(|task| task.start..task.end.min(whole))
+        .collect();
+    let empty = || (None::<NgramHasher>, vec![0u64; buckets as usize], 0);
+    let (_, sums, total) = threads::pool().install(|| {
+        cut.into_par_iter()
+            .fold(empty, |(hasher, mut sums, mut total), task| {
+                let mut hasher = hasher.unwrap_or_else(|| NgramHasher::new(order, buckets));
+                for i in task {
+                    total += hasher.count(texts.get(i), &mut sums).features;
+                }
+                (Some(hasher), sums, total)
+            })
+            .reduce(empty, |(hasher, mut sums, total), (_, more, more_total)| {
+                sums.iter_mut().zip(more).for_each(|(sum, n)| *sum += n);
+                (hasher, sums, total + more_total)
+            })
+    });
+    counts.iter_mut().zip(sums).for_each(|(count, n)| *count += n);
+    total
+}
+
+/// How many n-grams each text has.
+fn features(texts: &Texts, order: u32, buckets: u32) -> Vec<u64> {
+    threads::pool().install(|| {
+        tasks(texts)
+            .into_par_iter()
+            .flat_map_iter(|task| {
+                let mut hasher = NgramHasher::new(order, buckets);
+                task.map(move |i| hasher.features(texts.get(i)).features)
+            })
+            .collect()
+    })
+}
+
+/// The sum over each text's n-grams of every table (`tables` is `[t, buckets]`): scores `[texts, t]`, and each
+/// text's tokens.
+pub fn score_ngrams(texts: &Texts, tables: &[f64], order: u32, buckets: u32) -> (Vec<f64>, Vec<u32>) {
+    let width = tables.len() / buckets as usize;
+    let parts: Vec<(Vec<f64>, Vec<u32>)> = threads::pool().install(|| {
+        tasks(texts)
+            .into_par_iter()
+            .map_init(
+                || NgramHasher::new(order, buckets),
+                |hasher, task| {
+                    let mut scores = vec![0.0; task.len() * width];
+                    let tokens = task
+                        .enumerate()
+                        .map(|(row, i)| {
+                            hasher.score(texts.get(i), tables, &mut scores[row * width..][..width]).tokens
+                        })
+                        .collect();
+                    (scores, tokens)
+                },
+            )
+            .collect()
+    });
+    let (scores, tokens): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    (scores.concat(), tokens.concat())
+}
