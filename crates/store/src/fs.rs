@@ -111,6 +111,15 @@ pub(crate) fn create_folder(kind: &'static str, path: &Path) -> io::Result<()> {
     std::fs::create_dir(path)
 }
 
+/// Makes a folder that must not exist yet and that nobody else may look into.
+pub(crate) fn create_private_folder(kind: &'static str, path: &Path) -> io::Result<()> {
+    hook(kind, "create")?;
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Makes a folder and those above it, where missing.
 pub(crate) fn create_folders(kind: &'static str, path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {

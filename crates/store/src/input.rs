@@ -3,7 +3,7 @@
 use crate::error::Error;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -118,13 +118,13 @@ fn unknown_ending(path: &Path) -> Error {
 }
 
 /// The files that `patterns` name, in the order of the patterns: a path as it stands, a folder's known files by
-/// path, a glob's matches by path, and `-` for standard input, which is copied to `spool` first.
-pub fn find_inputs(patterns: &[String], spool: &Path) -> Result<Vec<Input>, Error> {
+/// path, a glob's matches by path, and `-` for standard input, which `spool` copies to a file first.
+pub fn find_inputs(patterns: &[String], mut spool: impl FnMut() -> Result<PathBuf, Error>) -> Result<Vec<Input>, Error> {
     let mut paths = Vec::new();
     for pattern in patterns {
         let path = Path::new(pattern);
         if pattern == "-" {
-            paths.push(spool_stdin(spool)?);
+            paths.push(spool()?);
         } else if path.is_dir() {
             let before = paths.len();
             walk(path, &mut paths)?;
@@ -192,30 +192,6 @@ fn expand(pattern: &str, out: &mut Vec<PathBuf>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Copies standard input into a file, Parquet or JSONL by its first bytes.
-fn spool_stdin(folder: &Path) -> Result<PathBuf, Error> {
-    let stdin = io::stdin();
-    let mut stdin = stdin.lock();
-    let mut head = Vec::new();
-    stdin.by_ref().take(4).read_to_end(&mut head).map_err(|e| Error::io("standard input", "read", e))?;
-    let ending = match head.as_slice() {
-        b"PAR1" => "parquet",
-        [0x1f, 0x8b, ..] => "jsonl.gz",
-        [0x28, 0xb5, 0x2f, 0xfd] => "jsonl.zst",
-        _ => "jsonl",
-    };
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, "create", e))?;
-    let path = folder.join(format!("stdin.{ending}"));
-    let copy = || -> io::Result<()> {
-        let mut file = File::create(&path)?;
-        file.write_all(&head)?;
-        io::copy(&mut stdin, &mut file)?;
-        file.flush()
-    };
-    copy().map_err(|e| Error::io(&path, "write standard input to", e))?;
-    Ok(path)
-}
-
 /// Names below the common folder; where two are the same, later ones get a number.
 fn name_inputs(inputs: &mut [Input]) {
     let folders: Vec<Vec<Component>> =
@@ -249,7 +225,7 @@ mod tests {
 
     fn names(patterns: &[&str], root: &Path) -> Result<Vec<String>, String> {
         let patterns: Vec<String> = patterns.iter().map(|p| root.join(p).to_string_lossy().into_owned()).collect();
-        find_inputs(&patterns, root).map(|i| i.into_iter().map(|i| i.name).collect()).map_err(|e| e.to_string())
+        find_inputs(&patterns, || unreachable!("no pattern is -")).map(|i| i.into_iter().map(|i| i.name).collect()).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! What stands behind a bucket: the n-gram that falls into it most often in the first part of a corpus.
+
+use crate::block::{BlockReader, Scratch, Shard, Start};
+use crate::error::Error;
+use crate::input::Input;
+use crate::record::ReadOptions;
+use std::collections::HashMap;
+use tamis_kernels::job::Job;
+use tamis_kernels::ngrams::NgramHasher;
+
+/// Counts the n-grams of chosen buckets.
+pub struct BucketNames {
+    hasher: NgramHasher,
+    seen: HashMap<u32, HashMap<String, u64>>,
+}
+
+/// N-grams of one bucket that are remembered: enough for the most frequent one to be among them.
+const NAMES: usize = 4096;
+
+impl BucketNames {
+    pub fn new(order: u32, buckets: u32, wanted: &[u32]) -> Self {
+        BucketNames {
+            hasher: NgramHasher::new(order, buckets),
+            seen: wanted.iter().map(|&bucket| (bucket, HashMap::new())).collect(),
+        }
+    }
+
+    /// Looks through one text.
+    pub fn add(&mut self, text: &str) {
+        let seen = &mut self.seen;
+        self.hasher.explain(text, |bucket, ngram| {
+            let Some(names) = seen.get_mut(&bucket) else { return };
+            if let Some(count) = names.get_mut(ngram) {
+                *count += 1;
+            } else if names.len() < NAMES {
+                names.insert(ngram.to_owned(), 1);
+            }
+        });
+    }
+
+    /// Looks through the start of every file, about `bytes` in all.
+    pub fn add_files(
+        &mut self,
+        inputs: &[Input],
+        shards: &[Shard],
+        read: &ReadOptions,
+        bytes: u64,
+        job: &Job,
+    ) -> Result<(), Error> {
+        let mut left = bytes;
+        let share = (bytes / inputs.len().max(1) as u64).max(1 << 16);
+        let read = ReadOptions { block_bytes: read.block_bytes.min(1 << 20), hash: false, ..read.clone() };
+        for file in 0..inputs.len() {
+            let first: Vec<Shard> = shards.iter().filter(|s| s.file as usize == file).take(1).cloned().collect();
+            let reader = BlockReader::new(inputs, &first, &read, Start::default());
+            let mut scratch = Scratch::default();
+            let mut seen = 0;
+            while seen < share && left > 0 {
+                job.check()?;
+                let Some((_, block)) = reader.next().map_err(|(_, error)| error)? else { break };
+                let stats = block.records(&mut scratch, |record| {
+                    self.add(record.text);
+                    Ok(())
+                })?;
+                seen += stats.bytes.max(1);
+                left = left.saturating_sub(stats.bytes.max(1));
+            }
+        }
+        Ok(())
+    }
+
+    /// The most frequent n-gram of each bucket (ties: the least), where one was seen.
+    pub fn names(&self, wanted: &[u32]) -> Vec<Option<String>> {
+        let most = |bucket: &u32| {
+            let names = self.seen.get(bucket)?;
+            names.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0))).map(|(name, _)| name.clone())
+        };
+        wanted.iter().map(most).collect()
+    }
+}
