@@ -1,0 +1,50 @@
+/**
+ * Pictures of a run: a selection as one self-contained HTML page, readable offline, in light and dark.
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { TamisError } from '../errors.js'
+import type { SelectionReport } from './data.js'
+import { buildPage, type PageOptions } from './page.js'
+
+export type * from './data.js'
+export type { PageOptions } from './page.js'
+
+/**
+ * The page as text. The plotting library is loaded by the first call. Same report, same text.
+ * @example
+ * import { corpus, report } from 'tamis'
+ * const kept = await corpus.selectFilesByImportance(['raw.jsonl'], ['target.jsonl'], { count: 100, out: 'kept' })
+ * const page = await report.renderReport(kept.report)
+ */
+export async function renderReport(report: SelectionReport, options: PageOptions = {}): Promise<string> {
+  return buildPage(report, options, await import('./plot.js'))
+}
+
+/**
+ * Writes the page beside `path` and renames it at the end: an earlier page is replaced whole or not at all.
+ * @throws TamisError ERR_TAMIS_IO where the page cannot be written
+ */
+export async function writeReport(
+  path: string,
+  report: SelectionReport,
+  options: PageOptions = {},
+): Promise<void> {
+  const page = await renderReport(report, options)
+  const beside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    const file = await open(beside, 'wx')
+    try {
+      await file.writeFile(page)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw new TamisError('ERR_TAMIS_IO', `report: ${path} cannot be written: ${(error as Error).message}`)
+  }
+}
