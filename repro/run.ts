@@ -1,0 +1,24 @@
+/**
+ * The headline of a paper, small.
+ *
+ *   npm run repro -- SHORT...    prints each one's numbers; exits with 1 if a condition does not hold
+ * @module
+ */
+import { argv } from 'node:process'
+import type { Conditions } from './check.js'
+import { reproduce as dsir } from './dsir.js'
+
+const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = { dsir }
+
+const names = argv.slice(2)
+const unknown = names.filter((name) => !(name in HEADLINES))
+if (names.length === 0 || unknown.length > 0) {
+  console.error(`usage: npm run repro -- SHORT..., one of ${Object.keys(HEADLINES).join(', ')}`)
+  process.exitCode = 2
+} else {
+  for (const name of names) {
+    console.log(`${name}:`)
+    const conditions = await (HEADLINES[name] as () => Promise<Conditions>)()
+    if (!conditions.held) process.exitCode = 1
+  }
+}
