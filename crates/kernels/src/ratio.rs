@@ -3,6 +3,7 @@
 //! All in float64, O(length), one pass each. Logarithms come from a portable implementation and sums run in one
 //! fixed order, so that every machine gives the same bits.
 
+use crate::topk::top_k;
 use std::fmt;
 
 /// A side that cannot be normalised.
@@ -127,6 +128,31 @@ pub fn kl_divergence(p: &[f64], q: &[f64], smoothing_q: f64) -> Result<f64, Empt
     Ok(sum(&p.iter().zip(&smoothed).map(term).collect::<Vec<f64>>()))
 }
 
+/// The `k` items (or all) whose share of the sum grew most from `before` to `after`, and those whose share shrank most,
+/// largest shift first, ties to the lowest index. Items whose share did not grow, or shrink, are left out.
+///
+/// O(n). Where a side sums to 0 all its shares are 0.
+///
+/// # Panics
+/// If the lengths differ.
+///
+/// ```
+/// use tamis_kernels::ratio::largest_shifts;
+/// assert_eq!(largest_shifts(&[1.0, 2.0, 1.0], &[6.0, 0.0, 2.0], 5), (vec![0], vec![1]));
+/// ```
+pub fn largest_shifts(before: &[f64], after: &[f64], k: usize) -> (Vec<u32>, Vec<u32>) {
+    assert_eq!(before.len(), after.len(), "both sides must have one length");
+    let scale = |side: &[f64]| Some(sum(side)).filter(|&total| total > 0.0).map_or(0.0, f64::recip);
+    let (from, to) = (scale(before), scale(after));
+    let shifts: Vec<f64> = before.iter().zip(after).map(|(before, after)| after * to - before * from).collect();
+    let extreme = |sign: f64| {
+        let mut best = top_k(&shifts, k.min(shifts.len()), sign > 0.0, true);
+        best.retain(|&item| sign * shifts[item as usize] > 0.0);
+        best
+    };
+    (extreme(1.0), extreme(-1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +173,16 @@ mod tests {
         let ratio = log_ratio(&[1.0, 0.0], &[0.0, 1.0], 0.0).unwrap();
         assert!((ratio[0] - 18.42).abs() < 0.01 && (ratio[1] + 18.42).abs() < 0.01);
         assert_eq!(kl_divergence(&[1.0, 0.0], &[0.0, 1.0], 0.0), Ok(f64::INFINITY));
+    }
+
+    #[test]
+    fn shifts_are_of_shares_and_ordered() {
+        let before = [10.0, 10.0, 10.0, 10.0, 0.0];
+        let after = [1.0, 2.0, 1.0, 1.0, 3.0];
+        assert_eq!(largest_shifts(&before, &after, 9), (vec![4], vec![0, 2, 3]));
+        assert_eq!(largest_shifts(&before, &after, 2), (vec![4], vec![0, 2]));
+        assert_eq!(largest_shifts(&[], &[], 3), (vec![], vec![]));
+        assert_eq!(largest_shifts(&before, &[0.0; 5], 1), (vec![], vec![0]));
     }
 
     proptest! {
