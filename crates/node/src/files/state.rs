@@ -1,0 +1,83 @@
+//! What an interrupted run leaves for the next one.
+
+use super::corpus::{Corpus, path};
+use super::gone;
+use crate::failure::Failure;
+use crate::job::guard;
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use std::sync::Arc;
+use tamis_store::state::{self, Fingerprint, state_folder};
+
+/// The phase under which a run notes that it begins to put its output in place.
+const COMMIT: &str = "commit";
+
+/// The locked state of a run.
+#[napi]
+pub struct State {
+    shared: Option<Arc<state::State>>,
+    path: String,
+}
+
+impl State {
+    pub(super) fn get(&self) -> std::result::Result<Arc<state::State>, Failure> {
+        self.shared.clone().ok_or_else(|| gone("state"))
+    }
+}
+
+/// Of an argument that may be left out.
+pub(super) fn shared(state: Option<&State>) -> std::result::Result<Option<Arc<state::State>>, Failure> {
+    state.map(State::get).transpose()
+}
+
+#[napi]
+impl State {
+    #[napi]
+    pub fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    #[napi]
+    pub fn resumed(&self) -> bool {
+        self.shared.as_ref().is_some_and(|state| state.resumed())
+    }
+
+    #[napi]
+    pub fn mark_commit(&self) -> Result<()> {
+        let state = self.get()?;
+        guard(|| Ok(state.put(COMMIT, 0, &[])?))
+    }
+
+    #[napi]
+    pub fn has_commit_mark(&self) -> Result<bool> {
+        let state = self.get()?;
+        Ok(state.resumed() && state.get(COMMIT, 0).is_some())
+    }
+
+    #[napi]
+    pub fn finish(&mut self) -> Result<()> {
+        let Some(state) = self.shared.take() else { return Ok(()) };
+        // Who still works with it, after an abort, lets it lie.
+        guard(|| Arc::try_unwrap(state).map_or(Ok(()), |state| Ok(state.finish()?)))
+    }
+
+    #[napi]
+    pub fn release(&mut self) {
+        self.shared = None;
+    }
+}
+
+/// Opens and locks the state of runs on this output.
+#[napi]
+pub fn open_state(output: String, options: String, corpora: Vec<&Corpus>, resume: bool) -> Result<State> {
+    guard(|| {
+        let mut inputs = Vec::new();
+        for corpus in corpora {
+            inputs.extend(corpus.get()?.prints());
+        }
+        let output = path(output);
+        let folder = state_folder(&output)?;
+        let state = state::State::open(&output, &Fingerprint { options, inputs }, resume)?;
+        Ok(State { shared: Some(Arc::new(state)), path: folder.to_string_lossy().into_owned() })
+    })
+}

@@ -1,0 +1,415 @@
+/**
+ * Selection from files, whatever the records are scored by: what to keep, where it goes, and how the best are
+ * found, written and told about.
+ * @module
+ */
+import { TamisError } from '../errors.js'
+import { native } from '../native.js'
+import type {
+  NativeChosen,
+  NativeCorpus,
+  NativeExample,
+  NativeFileTotals,
+  NativeWritten,
+} from '../native-files.js'
+import { checkBoolean, checkNumber, checkPositiveInteger } from '../options.js'
+import type { Example, InputReport, SelectionReport, SelectionTotals } from '../report/data.js'
+import { countExceeds, shareOut } from './dsir.js'
+import { checkApart, checkName, checkSideFile, type FileOptions, type FileRun } from './files.js'
+
+/** The passes of a selection. */
+export type SelectionPass = 'fit' | 'score' | 'write'
+
+/** What a selection from files is told, whatever it scores by. */
+export interface FileSelectionOptions extends FileOptions<SelectionPass> {
+  /** Keep so many records. One of `count`, `fraction`, `tokens` and `bytes` is needed. */
+  count?: number
+  /** Keep this share of the candidates: above 0, at most 1; `floor(fraction * candidates + 1e-6)` records. */
+  fraction?: number
+  /** Keep records, best first, until the next one would bring their tokens above this. */
+  tokens?: number
+  /** Keep records, best first, until the next one would bring the UTF-8 bytes of their texts above this. */
+  bytes?: number
+  /**
+   * Where the kept records go, in input order. A path that ends in `.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`
+   * (or `.txt`, `.txt.gz`, `.txt.zst` for plain text) is written as that one file; any other is a folder with a file for
+   * each input under its own name. Needed but in a dry run.
+   */
+  out?: string
+  /** As `out`, but always a folder. */
+  outDir?: string
+  /** Also write the score and the tokens of every record to this file: it ends in `.parquet`. */
+  scores?: string
+  /** Another name of `scores`. */
+  weightsFile?: string
+  /** Add score and source to the records, in a field `tamis`. Default false. */
+  addScores?: boolean
+  /** Go on with an interrupted run of the same options on the same files. Default false. */
+  resume?: boolean
+  /** Replace an output that exists. Default false. */
+  force?: boolean
+  /** Work everything out, write nothing. Default false. */
+  dryRun?: boolean
+}
+
+/** The names of {@link FileSelectionOptions} beyond those of {@link FileOptions}. @hidden */
+export const SELECTION_OPTIONS = [
+  'count',
+  'fraction',
+  'tokens',
+  'bytes',
+  'out',
+  'outDir',
+  'scores',
+  'weightsFile',
+  'addScores',
+  'resume',
+  'force',
+  'dryRun',
+] as const
+
+/** What a selection from files kept. */
+export interface FileSelection {
+  /** Good records of the raw files. */
+  records: number
+  /** Records of enough tokens. */
+  candidates: number
+  /** Records kept. */
+  kept: number
+  /** Bad records passed over. */
+  skipped: number
+  /** The files written; none in a dry run. */
+  files: string[]
+  /** How much nearer the kept are to the target than the raw files: see {@link klReduction}. */
+  klReduction: number
+  /** Tokens of the kept. */
+  tokens: number
+  /** UTF-8 bytes of the texts of the kept. */
+  bytes: number
+  /** Messages of the first skipped records. */
+  bad: string[]
+  /** Where the manifest lies; undefined in a dry run. */
+  manifest: string | undefined
+  seconds: number
+  /** Bytes read from disk: less than a whole run's after a resume. */
+  bytesRead: number
+  /** What a report is drawn from. */
+  report: SelectionReport
+}
+
+const UNITS = ['count', 'fraction', 'tokens', 'bytes'] as const
+const ONE_FILE = /\.(jsonl|ndjson|txt)(\.gz|\.zst)?$|\.parquet$/i
+/** Candidates in the sample that a report's distributions are drawn from. */
+const SAMPLE = 10_000
+const EXAMPLES = 10
+
+/** How much to keep, and where it goes. @hidden */
+export interface SelectionPlan {
+  amount: { unit: (typeof UNITS)[number]; value: number }
+  output: { path: string; folder: boolean } | undefined
+  scores: string | undefined
+  addScores: boolean
+  resume: boolean
+  force: boolean
+  dryRun: boolean
+}
+
+/** Checks what can be checked before a file is touched. @hidden */
+export function planSelection(o: FileSelectionOptions): SelectionPlan {
+  const dryRun = checkBoolean('dryRun', o.dryRun, false)
+  const scores = o.scores ?? o.weightsFile
+  if (o.scores !== undefined && o.weightsFile !== undefined && o.scores !== o.weightsFile) {
+    throw new TamisError('ERR_TAMIS_RANGE', 'scores and weightsFile are two names of one option: give one')
+  }
+  const plan = {
+    amount: planAmount(o),
+    output: planOutput(o, dryRun),
+    scores,
+    addScores: checkBoolean('addScores', o.addScores, false),
+    resume: checkBoolean('resume', o.resume, false),
+    force: checkBoolean('force', o.force, false),
+    dryRun,
+  }
+  if (scores !== undefined) checkName('scores', scores)
+  return plan
+}
+
+function planAmount(o: FileSelectionOptions): SelectionPlan['amount'] {
+  const given = UNITS.filter((unit) => o[unit] !== undefined)
+  const [unit] = given
+  if (unit === undefined || given.length > 1) {
+    throw new TamisError(
+      'ERR_TAMIS_RANGE',
+      `exactly one of count, fraction, tokens and bytes must say how much to keep, got ${given.join(' and ') || 'none'}`,
+    )
+  }
+  if (unit !== 'fraction') return { unit, value: checkPositiveInteger(unit, o[unit]) }
+  return { unit, value: checkNumber('fraction', o.fraction, { above: 0, max: 1 }) }
+}
+
+function planOutput(o: FileSelectionOptions, dryRun: boolean): SelectionPlan['output'] {
+  if (o.out !== undefined && o.outDir !== undefined) {
+    throw new TamisError('ERR_TAMIS_RANGE', 'out and outDir both say where the kept records go: give one')
+  }
+  if (o.outDir !== undefined) return { path: checkName('outDir', o.outDir), folder: true }
+  if (o.out !== undefined) {
+    const path = checkName('out', o.out)
+    return { path, folder: !ONE_FILE.test(path) }
+  }
+  if (dryRun) return undefined
+  throw new TamisError('ERR_TAMIS_RANGE', 'out must say where the kept records go (or let dryRun be true)')
+}
+
+/**
+ * Takes hold of the places that are written, so that what must not be replaced stops a run before its first pass.
+ * @param fingerprint - what the results depend on besides the files
+ * @hidden
+ */
+export async function openPlaces(
+  run: FileRun<SelectionPass>,
+  plan: SelectionPlan,
+  corpora: NativeCorpus[],
+  fingerprint: Record<string, unknown>,
+): Promise<Places> {
+  if (plan.dryRun || !plan.output) return { output: undefined, force: plan.force }
+  const { path, folder } = plan.output
+  await checkApart(path, corpora)
+  const lines = Object.entries(fingerprint).map(
+    ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
+  )
+  const state = native.openState(path, lines.join('\n'), corpora, plan.resume)
+  run.state = state
+  // What lies there may be this very run's, cut short while it was being put in place.
+  const force = plan.force || state.hasCommitMark()
+  if (plan.scores !== undefined) checkSideFile('scores', plan.scores, '.parquet', force)
+  return { output: run.hold(native.openOutput(path, folder, force)), force }
+}
+
+/** The places that are written. @hidden */
+export interface Places {
+  output: ReturnType<typeof native.openOutput> | undefined
+  force: boolean
+}
+
+/** What scores the records: a row of weights for each table. @hidden */
+export interface Scoring {
+  ngrams: number
+  buckets: number
+  tables: Float64Array
+  /** Of each table. */
+  names: string[]
+  proportions: readonly number[] | undefined
+  minTokens: number
+  /** Of the noise; none: the highest scores. */
+  seed: bigint | undefined
+  /** Where it is known before the scoring. */
+  candidates: number | undefined
+}
+
+/** The records found and read again. @hidden */
+export interface Selected {
+  files: NativeFileTotals[]
+  hashes: (string | null)[]
+  bad: string[]
+  chosen: NativeChosen
+  written: NativeWritten
+  bytesRead: number
+  totals: SelectionTotals
+  samples: Pick<SelectionReport, 'weights' | 'lengths'>
+  warnings: string[]
+}
+
+/** Scores every record, chooses, and reads the chosen again into the output. @hidden */
+export async function scoreAndWrite(
+  run: FileRun<SelectionPass>,
+  plan: SelectionPlan,
+  places: Places,
+  corpus: NativeCorpus,
+  scoring: Scoring,
+): Promise<Selected> {
+  const { ngrams, buckets, names } = scoring
+  const amounts = amountsOf(plan, scoring)
+  const { threads } = run
+  const totalBytes = corpus.inputs().reduce((sum, input) => sum + input.bytes, 0)
+  const unit = plan.amount.unit === 'tokens' || plan.amount.unit === 'bytes' ? plan.amount.unit : 'records'
+  let sum = 0
+  const budgets = amounts.map((amount) => {
+    sum += amount
+    return sum
+  })
+  run.begin('score', totalBytes)
+  const scored = await run.work((job) =>
+    native.scoreCorpus(
+      corpus,
+      scoring.tables,
+      {
+        ngrams,
+        buckets,
+        minTokens: scoring.minTokens,
+        seed: scoring.seed,
+        unit,
+        budgets,
+        spare: EXAMPLES,
+        sample: SAMPLE,
+        keepWeights: plan.scores !== undefined && run.state !== undefined,
+        hash: true,
+        threads,
+      },
+      run.state,
+      job,
+    ),
+  )
+  const files = scored.files()
+  checkCandidates(plan, scoring, files)
+  const chosen = await run.work((job) => native.chooseRecords(scored, amounts, job))
+  run.begin('write', chosen.bytes())
+  const written = run.hold(
+    await run.work((job) =>
+      native.writeChosen(
+        corpus,
+        chosen,
+        places.output,
+        {
+          ngrams,
+          buckets,
+          addScores: plan.addScores ? names : undefined,
+          examples: EXAMPLES,
+          threads,
+        },
+        run.state,
+        job,
+      ),
+    ),
+  )
+  if (plan.scores !== undefined && run.state) {
+    const { state, job } = { state: run.state, job: run.job }
+    run.check()
+    state.markCommit()
+    await native.writeScores(plan.scores, corpus, scored, state, names, places.force, job)
+  }
+  const raw = scored.sample()
+  const kept = chosen.sample()
+  return {
+    files,
+    hashes: scored.hashes(),
+    bad: scored.bad(),
+    chosen,
+    written,
+    bytesRead: scored.bytesRead(),
+    totals: totalsOf(files, chosen),
+    samples: {
+      weights: { raw: raw.scores, kept: kept.scores },
+      lengths: { raw: raw.tokens, kept: kept.tokens },
+    },
+    warnings: warningsOf(plan, files, chosen, amounts, names),
+  }
+}
+
+/** What each table may keep, in the plan's unit. */
+function amountsOf(plan: SelectionPlan, scoring: Scoring): number[] {
+  const { unit, value } = plan.amount
+  let amount = value
+  if (unit === 'fraction') {
+    const candidates = scoring.candidates ?? 0
+    amount = Math.floor(value * candidates + 1e-6)
+    if (amount === 0) {
+      throw new TamisError(
+        'ERR_TAMIS_RANGE',
+        `fraction ${value} of the ${candidates} documents of at least ${scoring.minTokens} tokens is no document: choose a larger one`,
+      )
+    }
+  } else if (unit === 'count' && scoring.candidates !== undefined && scoring.candidates < value) {
+    throw countExceeds(scoring.candidates, scoring.minTokens, value)
+  }
+  return shareOut(amount, scoring.names.length, scoring.proportions)
+}
+
+function checkCandidates(plan: SelectionPlan, scoring: Scoring, files: NativeFileTotals[]): void {
+  const candidates = files.reduce((sum, file) => sum + file.candidates, 0)
+  if (plan.amount.unit === 'count' && candidates < plan.amount.value) {
+    throw countExceeds(candidates, scoring.minTokens, plan.amount.value)
+  }
+}
+
+function totalsOf(files: NativeFileTotals[], chosen: NativeChosen): SelectionTotals {
+  const sum = (of: (file: NativeFileTotals) => number) => files.reduce((total, file) => total + of(file), 0)
+  return {
+    records: sum((file) => file.records),
+    candidates: sum((file) => file.candidates),
+    kept: chosen.kept().reduce((a, b) => a + b, 0),
+    skipped: sum((file) => file.skipped),
+    tokens: sum((file) => file.tokens),
+    keptTokens: chosen.tokens(),
+    bytes: sum((file) => file.bytes),
+    keptBytes: chosen.bytes(),
+  }
+}
+
+function warningsOf(
+  plan: SelectionPlan,
+  files: NativeFileTotals[],
+  chosen: NativeChosen,
+  amounts: number[],
+  names: string[],
+): string[] {
+  const warnings: string[] = []
+  const skipped = files.reduce((sum, file) => sum + file.skipped, 0)
+  if (skipped > 0) warnings.push(`${skipped} bad record${skipped === 1 ? ' was' : 's were'} skipped`)
+  const kept = chosen.kept()
+  for (const [t, name] of names.entries()) {
+    const which = names.length > 1 ? ` for the target ${name}` : ''
+    if (kept[t] === 0 && amounts[t] === 0)
+      warnings.push(`nothing was to be kept${which}: its share of the amount is 0`)
+    else if (kept[t] === 0)
+      warnings.push(`nothing was kept${which}: the best document alone is above the budget`)
+  }
+  const candidates = files.reduce((sum, file) => sum + file.candidates, 0)
+  const all = kept.reduce((a, b) => a + b, 0) === candidates
+  if (all && plan.amount.unit !== 'count' && plan.amount.value !== 1) {
+    warnings.push(`all ${candidates} candidates were kept: the budget is above what they hold`)
+  }
+  return warnings
+}
+
+/** Each raw file, for a report. @hidden */
+export function inputReports(
+  corpus: NativeCorpus,
+  files: NativeFileTotals[],
+  keptOfFile: number[],
+): InputReport[] {
+  return corpus.inputs().map((input, i) => {
+    const { records = 0, candidates = 0, skipped = 0 } = files[i] ?? {}
+    const { name, path, bytes } = input
+    return { name, path, bytes, records, candidates, kept: keptOfFile[i] ?? 0, skipped }
+  })
+}
+
+/** The records to look at, for a report. @hidden */
+export function exampleReports(corpus: NativeCorpus, written: NativeWritten): SelectionReport['examples'] {
+  const inputs = corpus.inputs()
+  const told = (examples: NativeExample[]): Example[] =>
+    examples.map(({ file, record, score, key, tokens, text }) => ({
+      source: inputs[file]?.name ?? '',
+      record,
+      logWeight: score,
+      key,
+      tokens,
+      text,
+    }))
+  return { highest: told(written.highest()), lowest: told(written.lowest()), misses: told(written.misses()) }
+}
+
+/** Writes the manifest, which completes the output, and clears what the run would have gone on from. @hidden */
+export async function commit(
+  run: FileRun<SelectionPass>,
+  written: NativeWritten,
+  manifest: Record<string, unknown>,
+): Promise<string> {
+  run.check()
+  run.state?.markCommit()
+  const path = await native.commitWritten(written, `${JSON.stringify(manifest, null, 2)}\n`, run.job)
+  run.committed()
+  run.state?.finish()
+  run.state = undefined
+  return path
+}
