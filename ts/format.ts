@@ -18,7 +18,7 @@ export function formatPlural(n: number, one: string, many = `${one}s`): string {
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
-/** `12.3 MB`: powers of 1000, three digits. */
+/** `12.3 MB`: powers of 1000, three digits; the space does not break. */
 export function formatBytes(bytes: number): string {
   let value = bytes
   let unit = 0
@@ -26,16 +26,16 @@ export function formatBytes(bytes: number): string {
     value /= 1000
     unit++
   }
-  return `${unit === 0 ? formatCount(value) : formatSignificant(value)} ${UNITS[unit]}`
+  return `${unit === 0 ? formatCount(value) : formatSignificant(value)}\u00a0${UNITS[unit]}`
 }
 
 /** `12.3 %` of a share in 0..1; small shares keep two digits. */
 export function formatShare(share: number): string {
   const percent = share * 100
-  if (percent === 0 || !Number.isFinite(percent)) return `${percent} %`
+  if (percent === 0 || !Number.isFinite(percent)) return `${percent}\u00a0%`
   const digits = Math.abs(percent) >= 99.95 ? 0 : Math.abs(percent) >= 10 ? 1 : 2
-  if (Math.abs(percent) < 0.01) return `${percent.toPrecision(2)} %`
-  return `${percent.toFixed(digits)} %`
+  if (Math.abs(percent) < 0.01) return `${percent.toPrecision(2)}\u00a0%`
+  return `${percent.toFixed(digits)}\u00a0%`
 }
 
 /** Three significant digits without an exponent where that is short: `0.130`, `1,234`, `1.2e-7`. */

@@ -98,7 +98,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .options { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1.25rem 1.5rem; margin: 1rem 0 0; font-size: 0.9375rem; }
 .options dt { color: var(--muted); }
 .options dd { margin: 0; overflow-wrap: anywhere; }
-td.value { overflow-wrap: anywhere; }
+td.value { min-width: 9rem; overflow-wrap: anywhere; }
 
 summary { cursor: pointer; }
 details.data { margin-top: 0.75rem; font-size: 0.9375rem; }
@@ -108,7 +108,8 @@ details.data > summary { color: var(--muted); }
 .documents th, .documents td { padding-top: 0.75rem; padding-bottom: 0.75rem; font-size: 0.875rem; }
 .documents .source { width: 11rem; }
 .documents .source small { display: block; font-size: 0.8125rem; font-weight: 400; color: var(--muted); }
-.documents .number { width: 6.25rem; }
+.documents .number { width: 6rem; }
+.documents .content { padding-left: 0.75rem; }
 .documents summary, .documents div.text { overflow-wrap: anywhere; }
 .documents details[open] > summary { color: var(--muted); margin-bottom: 0.5rem; }
 .text { unicode-bidi: isolate; }
@@ -132,9 +133,11 @@ footer p { margin-top: 2rem; }
   .options { grid-template-columns: 1fr 1fr; }
   .documents thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .documents, .documents tbody { display: block; }
-  .documents tr { display: grid; grid-template-columns: repeat(3, auto); padding: 0.75rem 0; border-bottom: 1px solid var(--line); }
+  .documents tr { display: flex; flex-wrap: wrap; gap: 0 1rem; padding: 0.75rem 0; border-bottom: 1px solid var(--line); }
   .documents th, .documents td { padding: 0 0 0.25rem; border: 0; width: auto; text-align: left; }
-  .documents .source, .documents .content { grid-column: 1 / -1; width: auto; }
+  .documents .source, .documents .content { flex: 0 0 100%; }
+  .documents .content { padding-left: 0; }
+  .documents .number { width: auto; }
   .documents .number::before { content: attr(data-label) ' '; color: var(--muted); }
 }
 @media print {

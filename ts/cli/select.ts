@@ -1,0 +1,320 @@
+/**
+ * `tamis select`: what it is told, and what it says.
+ * @hidden
+ * @module
+ */
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Command, Option } from 'commander'
+import type { FileSelection, FileSelectionOptions } from '../corpus/index.js'
+import { TamisError } from '../errors.js'
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPlural,
+  formatShare,
+  formatSignificant,
+} from '../format.js'
+import { Stopped, UsageError } from './failures.js'
+import { quoteCommand, stoppable } from './interrupts.js'
+import { METHODS, type Method, type Setting } from './methods.js'
+import { parseCount, parseFraction, parseSize } from './numbers.js'
+import { showProgress } from './progress.js'
+import { alignColumns, bold, print, tell } from './terminal.js'
+
+const AMOUNTS = ['count', 'fraction', 'tokens', 'bytes'] as const
+
+/** Messages of bad records that are shown; the rest is counted. */
+const SHOWN_BAD = 10
+
+/** The options that every method understands. */
+type Common = Pick<FileSelectionOptions, (typeof AMOUNTS)[number]> &
+  Pick<FileSelectionOptions, 'textField' | 'textUnit' | 'maxRecord' | 'onBadRecord' | 'threads'> &
+  Pick<FileSelectionOptions, 'out' | 'scores' | 'addScores' | 'resume' | 'force' | 'dryRun'> & {
+    method: string
+    report?: string
+    json?: boolean
+    quiet?: boolean
+  }
+
+/** Options of reading, which other commands on files share. */
+export function addReadOptions(command: Command): Command {
+  const group = (option: Option) => option.helpGroup('How records are read:')
+  return command
+    .addOption(
+      group(
+        new Option(
+          '--text-field <name>',
+          'field or column of the text; dots reach nested ones (default: text)',
+        ),
+      ),
+    )
+    .addOption(
+      group(
+        new Option('--text-unit <unit>', 'what is one document of a plain text file (default: line)').choices(
+          ['line', 'file'],
+        ),
+      ),
+    )
+    .addOption(
+      group(
+        new Option('--max-record <size>', 'longest record that is read (default: 64MiB)').argParser(
+          parseSize,
+        ),
+      ),
+    )
+    .addOption(
+      group(
+        new Option(
+          '--on-bad-record <what>',
+          'what a record that cannot be read does (default: throw)',
+        ).choices(['throw', 'skip']),
+      ),
+    )
+}
+
+/** Options of running, which other commands on files share. */
+export function addRunOptions(command: Command): Command {
+  const group = (option: Option) => option.helpGroup('How it runs:')
+  return command
+    .addOption(
+      group(
+        new Option('--threads <n>', 'threads to use (default: TAMIS_THREADS, else one a core)').argParser(
+          parseCount(1, 2 ** 16),
+        ),
+      ),
+    )
+    .addOption(group(new Option('--json', 'print one JSON object instead of a table')))
+    .addOption(group(new Option('--quiet', 'no progress, no warnings, no table; errors are still told')))
+}
+
+/** The command with the options of every method. */
+export function selectCommand(words: readonly string[]): Command {
+  const command = new Command('select')
+    .description('Choose training data from files: keep the records that the method finds worth keeping.')
+    .argument(
+      '<raw...>',
+      'files, globs, folders (.jsonl .jsonl.gz .jsonl.zst .parquet .txt), or "-" for standard input',
+    )
+  const method = new Option('--method <name>', 'how to choose')
+    .choices(METHODS.map(({ name }) => name))
+    .default('dsir')
+  command.addOption(method)
+  const amount = (option: Option) => command.addOption(option.helpGroup('How much to keep (one of them):'))
+  amount(new Option('--count <n>', 'so many records').argParser(parseCount(1)))
+  amount(new Option('--fraction <share>', 'this share of the candidates: 0.1, 10%').argParser(parseFraction))
+  amount(new Option('--tokens <n>', 'records until so many tokens are spent').argParser(parseCount(1)))
+  amount(new Option('--bytes <size>', 'records until so many bytes of text are spent').argParser(parseSize))
+  const output = (option: Option) => command.addOption(option.helpGroup('What is written:'))
+  output(
+    new Option(
+      '--out <path>',
+      'the kept records: one file (.jsonl .jsonl.gz .jsonl.zst .parquet .txt), else a folder with a file for each input',
+    ),
+  )
+  output(new Option('--report <file.html>', 'a page with pictures of what was kept'))
+  output(new Option('--scores <file.parquet>', 'score and tokens of every record'))
+  output(new Option('--add-scores', 'add score and source to the kept records'))
+  output(new Option('--force', 'replace outputs that exist'))
+  output(new Option('--resume', 'go on with an interrupted run of the same options and files'))
+  output(
+    new Option(
+      '--dry-run',
+      'read, score and choose, but write nothing except the report that --report asks for',
+    ),
+  )
+  for (const one of METHODS) addSettings(command, one)
+  addReadOptions(command)
+  addRunOptions(command)
+  command.addHelpText('after', SELECT_NOTES)
+  return command.action(async (raw: string[], options: Record<string, unknown>) => {
+    await select(raw, options as Common & Record<string, unknown>, command, words)
+  })
+}
+
+const SELECT_NOTES = `
+Numbers may be written 5000, 1e6, 10k, 2.5M, 1G; sizes also 500MB (10^6), 64MiB (2^20). Options may stand before,
+between and after the files. Quote globs of --target, or the shell takes all but the first match for raw files.
+
+Examples:
+  tamis select 'web/*.jsonl.gz' --target sample.jsonl --fraction 10% --out kept
+  tamis select pool.parquet --target law=law.jsonl --target med=med.jsonl --proportions 2,1 --tokens 1G \\
+    --out kept.parquet --report report.html`
+
+/** One method's options, under a heading of their own. An option that several methods share is added once. */
+function addSettings(command: Command, method: Method): void {
+  for (const setting of method.settings) {
+    if (command.options.some((option) => option.flags === setting.flags)) continue
+    const option = new Option(setting.flags, describe(setting)).helpGroup(
+      `Method ${method.name} (${method.summary}):`,
+    )
+    const { parse = (text: string) => text } = setting
+    if (setting.repeatable) {
+      option.argParser((text: string, earlier: unknown[] | undefined) => [...(earlier ?? []), parse(text)])
+    } else if (option.required) option.argParser(parse)
+    command.addOption(option)
+  }
+}
+
+function describe(setting: Setting): string {
+  const more = [setting.repeatable && 'repeatable', setting.default && `default: ${setting.default}`].filter(
+    Boolean,
+  )
+  return more.length > 0 ? `${setting.description} (${more.join('; ')})` : setting.description
+}
+
+async function select(
+  raw: string[],
+  given: Common & Record<string, unknown>,
+  command: Command,
+  words: readonly string[],
+): Promise<void> {
+  const { method: name, report, json = false, quiet = false, ...rest } = given
+  const method = METHODS.find((one) => one.name === name) as Method
+  const { settings, options } = split(method, command, rest)
+  checkAmounts(given)
+  if (given.out === undefined && !given.dryRun) {
+    throw new UsageError('say where the kept records go: --out PATH (or --dry-run to write nothing)')
+  }
+  if (report !== undefined) checkReport(report, given.force === true)
+  const progress = showProgress(quiet)
+  let selection: FileSelection
+  try {
+    selection = await stoppable((signal) =>
+      method.select(raw, settings, { ...options, signal, onProgress: (p) => progress.update(p) }),
+    )
+  } catch (error) {
+    progress.stop()
+    throw sayHowToResume(error, words)
+  }
+  progress.stop()
+  if (!quiet) warn(selection)
+  if (report !== undefined) {
+    const { writeReport } = await import('../report/index.js')
+    await writeReport(report, selection.report, { command: quoteCommand(words) })
+  }
+  if (json) print(JSON.stringify(summarize(selection, report, given.scores, given.dryRun)))
+  else if (!quiet) for (const line of table(selection, report, given.scores)) print(line)
+}
+
+/** Keeps apart what the method declares and what every method has; refuses the options of other methods. */
+function split(
+  method: Method,
+  command: Command,
+  given: Record<string, unknown>,
+): { settings: Record<string, unknown>; options: FileSelectionOptions } {
+  const settings: Record<string, unknown> = {}
+  const options: Record<string, unknown> = {}
+  for (const option of command.options) {
+    const key = option.attributeName()
+    if (given[key] === undefined) continue
+    const owners = METHODS.filter((one) => one.settings.some((setting) => setting.flags === option.flags))
+    if (owners.length === 0) options[key] = given[key]
+    else if (owners.includes(method)) settings[key] = given[key]
+    else {
+      throw new UsageError(
+        `${option.long} is no option of the method ${method.name}; it belongs to ${owners.map((one) => one.name).join(', ')}`,
+      )
+    }
+  }
+  return { settings, options }
+}
+
+function checkAmounts(given: Common): void {
+  const chosen = AMOUNTS.filter((amount) => given[amount] !== undefined)
+  if (chosen.length === 1) return
+  const flags = AMOUNTS.map((amount) => `--${amount}`).join(', ')
+  throw new UsageError(
+    chosen.length === 0
+      ? `say how much to keep: one of ${flags}`
+      : `give only one of ${flags}, got ${chosen.map((amount) => `--${amount}`).join(' and ')}`,
+  )
+}
+
+/** A report that cannot be written should not cost a whole run. */
+function checkReport(path: string, force: boolean): void {
+  if (!/\.html?$/i.test(path)) throw new UsageError(`--report must end in .html, got ${path}`)
+  const folder = statSync(dirname(path), { throwIfNoEntry: false })
+  if (!folder?.isDirectory()) {
+    throw new TamisError('ERR_TAMIS_IO', `--report ${path}: the folder ${dirname(path)} does not exist`)
+  }
+  if (existsSync(path) && !force) {
+    throw new UsageError(`${path} exists: choose another name, or replace it with --force`)
+  }
+}
+
+/** Adds the command that goes on from what an ended run left. */
+function sayHowToResume(error: unknown, words: readonly string[]): unknown {
+  if (!(error instanceof Stopped || error instanceof TamisError)) return error
+  const resumable = error.message.includes('(--resume)')
+  if (resumable) {
+    const again = words.includes('--resume') ? words : [...words, '--resume']
+    tell(`to go on: ${quoteCommand(again)}`)
+  }
+  return error
+}
+
+function warn({ bad, report }: FileSelection): void {
+  for (const warning of report.warnings) tell(`warning: ${warning}`)
+  for (const message of bad.slice(0, SHOWN_BAD)) tell(`skipped: ${message}`)
+  if (bad.length > SHOWN_BAD) tell(`skipped: and ${formatCount(bad.length - SHOWN_BAD)} more`)
+}
+
+/** What `--json` prints. */
+function summarize(
+  selection: FileSelection,
+  report: string | undefined,
+  scores: string | undefined,
+  dryRun = false,
+): Record<string, unknown> {
+  const { report: data, ...counts } = selection
+  const { tamis, method, kl, warnings } = data
+  return {
+    tamis,
+    method,
+    dryRun,
+    ...counts,
+    manifest: counts.manifest ?? null,
+    scores: dryRun ? null : (scores ?? null),
+    report: report ?? null,
+    targets: data.targets.map(({ name, kept }) => ({
+      name,
+      kept,
+      ...kl.find(({ target }) => target === name),
+    })),
+    warnings,
+  }
+}
+
+function table(selection: FileSelection, report: string | undefined, scores: string | undefined): string[] {
+  const { kept, candidates, records, skipped, klReduction, tokens, files, manifest, seconds, bytesRead } =
+    selection
+  const { targets, totals } = selection.report
+  const share = (part: number, whole: number) => formatShare(whole === 0 ? 0 : part / whole)
+  const short = records - candidates
+  const about = [
+    short > 0 && `${formatPlural(short, 'record')} too short`,
+    skipped > 0 && `${formatCount(skipped)} bad`,
+  ].filter(Boolean)
+  const aside = about.length > 0 ? `; ${about.join(', ')}` : ''
+  const rows: [string, string][] = [
+    [
+      'kept',
+      `${bold(formatCount(kept))} of ${formatPlural(candidates, 'candidate')} (${share(kept, candidates)})${aside}`,
+    ],
+    ['tokens', `${formatCount(tokens)} of ${formatCount(totals.tokens)} (${share(tokens, totals.tokens)})`],
+    ['KL reduction', `${formatSignificant(klReduction)} nats (higher is nearer to the target)`],
+  ]
+  if (targets.length > 1)
+    for (const target of targets) rows.push([`for ${target.name}`, formatCount(target.kept)])
+  rows.push(['time', `${formatDuration(seconds)}, ${formatBytes(bytesRead)} read`])
+  if (manifest === undefined) rows.push(['output', 'none: a dry run'])
+  else {
+    rows.push(['output', files.length === 1 ? (files[0] as string) : formatPlural(files.length, 'file')])
+    rows.push(['manifest', manifest])
+    if (scores !== undefined) rows.push(['scores', scores])
+  }
+  if (report !== undefined) rows.push(['report', report])
+  return alignColumns(rows)
+}

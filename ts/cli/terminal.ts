@@ -1,0 +1,48 @@
+/**
+ * The two streams of the command: results go to stdout, all else to stderr.
+ * @hidden
+ * @module
+ */
+import type { WriteStream } from 'node:tty'
+
+/** Whether someone still reads stdout. */
+let open = true
+
+/** A reader that stops early (`| head`) is no failure: the run goes on, what it prints is dropped. */
+export function tolerateClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      open = false
+    })
+  }
+}
+
+/** A line of the result. */
+export function print(text: string): void {
+  if (open) process.stdout.write(`${text.replaceAll('\u00a0', ' ')}\n`)
+}
+
+/** A line for the person who runs the command. */
+export function tell(text: string): void {
+  process.stderr.write(`tamis: ${text.replaceAll('\u00a0', ' ')}\n`)
+}
+
+/** Bold on a terminal that shows it and where NO_COLOR is not set. */
+export function bold(text: string): string {
+  const stream = process.stdout as WriteStream
+  return stream.isTTY && stream.hasColors() ? `\u001b[1m${text}\u001b[22m` : text
+}
+
+/** Rows of cells as lines; the columns are as wide as their widest cell, the last one is not padded. */
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  )
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] as number)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
