@@ -1,5 +1,6 @@
 /** Running other programs, for the scripts beside this file. */
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The repository's root, with a slash at its end. */
@@ -72,7 +73,7 @@ export async function retry<T>(times: number, attempt: () => Promise<T>): Promis
 
 /** The program of an installed package. */
 export function bin(name: string): string {
-  return `${root}node_modules/.bin/${name}`
+  return join(root, 'node_modules', '.bin', name)
 }
 
 /** Runs a script's main part: what it throws is printed as one line, and the exit code is 1. */

@@ -3,7 +3,8 @@
  *
  * `npm run lint`
  */
-import { bin, main, root, run } from './command.js'
+import { fileURLToPath } from 'node:url'
+import { bin, main, run } from './command.js'
 import { checkCrates } from './crate-rules.js'
 
 export interface Tally {
@@ -48,7 +49,7 @@ export async function lint(): Promise<Tally> {
   return { passed: CHECKS.length - failures.length, failed: failures.length, skipped: 0 }
 }
 
-if (process.argv[1] === `${root}scripts/lint.ts`) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
     const { passed, failed } = await lint()
     console.log(`\n${passed} passed, ${failed} failed`)

@@ -13,16 +13,20 @@ const PACKAGES = ['cargo-zigbuild==0.24.1', 'ziglang==0.17.1']
 const venv = `${root}.cache/venv-zig`
 const stamp = `${venv}/installed.txt`
 
+/** Whether they are installed in this checkout, and so releases are linked by Zig. */
+export function zigIsInstalled(): boolean {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === PACKAGES.join('\n')
+}
+
 /** The environment that finds them, installing them first; or why they cannot be had. */
 export async function zig(): Promise<{ env: NodeJS.ProcessEnv } | { missing: string }> {
-  const wanted = PACKAGES.join('\n')
-  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
+  if (!zigIsInstalled()) {
     const reason = await install().then(
       () => undefined,
       (error: Error) => error.message,
     )
     if (reason !== undefined) return { missing: reason }
-    writeFileSync(stamp, wanted)
+    writeFileSync(stamp, PACKAGES.join('\n'))
   }
   return { env: { PATH: `${venv}/bin${delimiter}${process.env.PATH}` } }
 }
