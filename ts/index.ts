@@ -1,0 +1,16 @@
+/**
+ * tamis: what to keep. Methods of published papers, on fast native kernels.
+ * @module
+ */
+import { native } from './native.js'
+
+export * as corpus from './corpus/index.js'
+export { TamisError, type TamisErrorCode } from './errors.js'
+export * as kernels from './kernels/index.js'
+export type { Seed } from './options.js'
+export { operations, type Recipe, type Room, recipes } from './recipes.js'
+export { type Float16Like, type Tensor, type TensorData, type TensorType, tensor } from './tensor.js'
+export { setThreads, threads } from './threads.js'
+
+/** The version of this package's addon. */
+export const version: string = native.version()

@@ -1,0 +1,40 @@
+/**
+ * The operations on which every recipe runs. Each is a promise under its plain name, worked off the event loop, and
+ * synchronous with the suffix `Sync`.
+ * @module
+ */
+export {
+  type CountNgramsOptions,
+  countNgrams,
+  countNgramsSync,
+  hashNgrams,
+  hashNgramsSync,
+  type NgramOptions,
+  type NgramRows,
+} from './ngrams.js'
+export {
+  below,
+  belowSync,
+  type DrawOptions,
+  gumbel,
+  gumbelSync,
+  normal,
+  normalSync,
+  permutation,
+  permutationSync,
+  philox,
+  philoxSync,
+  type RealDrawOptions,
+  uniform,
+  uniformSync,
+} from './random.js'
+export {
+  type GumbelTopK,
+  type GumbelTopKOptions,
+  gumbelTopK,
+  gumbelTopKSync,
+  type TopK,
+  type TopKOptions,
+  topK,
+  topKSync,
+} from './select.js'

@@ -1,0 +1,25 @@
+/**
+ * What everything that hashes n-grams is told.
+ * @module
+ */
+import { checkCount } from './options.js'
+
+/** Which n-grams are counted, and into how many buckets. */
+export interface NgramOptions {
+  /** The longest window in tokens, at least 1. Default 2. */
+  ngrams?: number | undefined
+  /** 1..2^32-1. Default 10000. */
+  buckets?: number | undefined
+}
+
+/**
+ * Checks `ngrams` and `buckets` and fills in their defaults.
+ * @throws TamisError `ngrams must be`, `buckets must be`
+ * @hidden
+ */
+export function ngramShape(o: NgramOptions): { ngrams: number; buckets: number } {
+  return {
+    ngrams: checkCount('ngrams', o.ngrams ?? 2, 1),
+    buckets: checkCount('buckets', o.buckets ?? 10000, 1),
+  }
+}
