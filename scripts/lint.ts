@@ -28,6 +28,7 @@ const CHECKS: readonly Check[] = [
   command('Rust is lint-free with failpoints', 'cargo', clippy('--features', 'tamis-node/failpoints')),
   { name: 'crates depend one way', passes: checkCrates },
   command('licences are on the list', bin('tsx'), ['scripts/licences.ts']),
+  command('docs say what the code says', bin('tsx'), ['scripts/docs.ts', '--check']),
 ]
 
 function clippy(...features: string[]): string[] {

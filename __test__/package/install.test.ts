@@ -111,7 +111,8 @@ for (const { name, program } of runtimes) {
   test(`the command looks itself over on ${name}`, async (t) => {
     const doctor = JSON.parse(await command('doctor', '--json'))
     t.is(doctor.version, packages.main.version)
-    t.is(doctor.node, version)
+    t.is(doctor.node, `v${version}`)
+    t.true(doctor.ok)
   })
 
   test(`the command selects on ${name}`, async (t) => {
