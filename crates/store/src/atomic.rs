@@ -87,10 +87,16 @@ impl AtomicFile {
         let target = resolve(target)?;
         match std::fs::metadata(&target) {
             Ok(found) if found.is_dir() => {
-                return Err(Error::range(format!("{} is a folder, where a file is to be written: choose another name", target.display())));
+                return Err(Error::range(format!(
+                    "{} is a folder, where a file is to be written: choose another name",
+                    target.display()
+                )));
             }
             Ok(found) if !found.is_file() => {
-                return Err(Error::range(format!("{} is not a regular file and cannot be written whole or not at all: choose another name", target.display())));
+                return Err(Error::range(format!(
+                    "{} is not a regular file and cannot be written whole or not at all: choose another name",
+                    target.display()
+                )));
             }
             Ok(_) if !force => return Err(exists(&target)),
             _ => {}
@@ -209,7 +215,10 @@ pub(crate) fn resolve(target: &Path) -> Result<PathBuf, Error> {
         path = path.canonicalize().map_err(io)?;
     }
     if path.file_name().is_none() {
-        return Err(Error::range(format!("{} has no name to write under: name a file or folder in it", target.display())));
+        return Err(Error::range(format!(
+            "{} has no name to write under: name a file or folder in it",
+            target.display()
+        )));
     }
     Ok(path)
 }
@@ -227,12 +236,19 @@ fn parent(path: &Path) -> &Path {
 }
 
 fn exists(target: &Path) -> Error {
-    Error::range(format!("{} exists: choose another name, or replace it with --force (force: true)", target.display()))
+    Error::range(format!(
+        "{} exists: choose another name, or replace it with --force (force: true)",
+        target.display()
+    ))
 }
 
 /// The error of a last rename; without `force` another run may have been faster.
 fn renaming(target: &Path, error: io::Error) -> Error {
-    if error.kind() == io::ErrorKind::AlreadyExists { exists(target) } else { Error::io(target, "rename", error) }
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        exists(target)
+    } else {
+        Error::io(target, "rename", error)
+    }
 }
 
 #[cfg(test)]

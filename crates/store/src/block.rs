@@ -23,12 +23,22 @@ use std::sync::{Arc, Mutex};
 
 enum Content {
     /// Whole lines, and where the first starts.
-    Lines { bytes: Vec<u8>, offset: u64 },
+    Lines {
+        bytes: Vec<u8>,
+        offset: u64,
+    },
     /// A file that is one document.
-    Whole { bytes: Vec<u8> },
+    Whole {
+        bytes: Vec<u8>,
+    },
     /// One line, or document, that is longer than a record may be.
     TooLong,
-    RowGroup { footer: ArrowReaderMetadata, column: Arc<Vec<String>>, group: usize, first_row: u64 },
+    RowGroup {
+        footer: ArrowReaderMetadata,
+        column: Arc<Vec<String>>,
+        group: usize,
+        first_row: u64,
+    },
     /// A shard without records.
     Nothing,
 }
@@ -129,14 +139,14 @@ impl Block {
         scratch: &mut Scratch,
         mut each: impl FnMut(&Record) -> Result<(), Error>,
     ) -> Result<BlockStats, Error> {
-        let mut tally = Tally { block: self, stats: BlockStats { bytes: self.disk_bytes, ..BlockStats::default() } };
+        let mut tally =
+            Tally { block: self, stats: BlockStats { bytes: self.disk_bytes, ..BlockStats::default() } };
         match &self.content {
             Content::Nothing => {}
             Content::TooLong => tally.bad(Reason::TooLong(self.options.read.max_record))?,
             Content::Whole { bytes } => match simdutf8::compat::from_utf8(without_bom(bytes)) {
                 Ok(text) => {
-                    let record =
-                        Record { text, ordinal: 0, offset: 0, len: bytes.len() as u64, raw: bytes };
+                    let record = Record { text, ordinal: 0, offset: 0, len: bytes.len() as u64, raw: bytes };
                     tally.good(&record, &mut each)?;
                 }
                 Err(e) => tally.bad(Reason::NotUtf8(e.valid_up_to()))?,
@@ -205,11 +215,15 @@ impl Block {
                     }
                 }
             };
-            let text = if text_lines { Ok(text) } else { text_of(text, &self.options.field, &mut scratch.text) };
+            let text =
+                if text_lines { Ok(text) } else { text_of(text, &self.options.field, &mut scratch.text) };
             match text {
                 Ok(text) => {
                     let ordinal = tally.stats.records;
-                    tally.good(&Record { text, ordinal, offset: at, len: line.len() as u64, raw: line }, each)?;
+                    tally.good(
+                        &Record { text, ordinal, offset: at, len: line.len() as u64, raw: line },
+                        each,
+                    )?;
                 }
                 Err(why) => tally.bad(Reason::NoText(why))?,
             }
@@ -264,7 +278,9 @@ fn count_records(content: &Content) -> u64 {
     match content {
         Content::Nothing => 0,
         Content::TooLong | Content::Whole { .. } => 1,
-        Content::RowGroup { footer, group, .. } => footer.metadata().row_group(*group).num_rows().max(0) as u64,
+        Content::RowGroup { footer, group, .. } => {
+            footer.metadata().row_group(*group).num_rows().max(0) as u64
+        }
         Content::Lines { bytes, offset } => {
             let mut start = if *offset == 0 { bytes.len() - without_bom(bytes).len() } else { 0 };
             let mut records = 0;

@@ -91,7 +91,10 @@ impl CountsHeader {
             return Err(Fault::lie("it does not begin with TAMISNGC, so it is no n-gram counts file"));
         }
         if word(8) != VERSION {
-            return Err(Fault::lie(format!("it is a counts file of version {}; this program reads version {VERSION}", word(8))));
+            return Err(Fault::lie(format!(
+                "it is a counts file of version {}; this program reads version {VERSION}",
+                word(8)
+            )));
         }
         if word(12) == 0 {
             return Err(Fault::lie("its header says ngrams 0, which must be at least 1"));
@@ -155,7 +158,11 @@ impl NgramCounts {
         for &count in &self.counts {
             sum = sum.and_then(|sum| sum.checked_add(count));
         }
-        if self.counts.len() != self.header.buckets as usize || self.counts.is_empty() || self.header.ngrams == 0 || sum != Some(self.header.features) {
+        if self.counts.len() != self.header.buckets as usize
+            || self.counts.is_empty()
+            || self.header.ngrams == 0
+            || sum != Some(self.header.features)
+        {
             return Err(Error::range("counts must have one number for each bucket, and sum to features"));
         }
         let mut file = AtomicFile::create("counts", path, force)?;
@@ -184,7 +191,8 @@ impl NgramCounts {
                 "{mine} and {its} cannot be merged: they count {what}; count one of them again with the other's options"
             )));
         }
-        let overflow = || Error::range(format!("{mine} and {its} cannot be merged: their sum exceeds 64 bits"));
+        let overflow =
+            || Error::range(format!("{mine} and {its} cannot be merged: their sum exceeds 64 bits"));
         let sum = |a: u64, b: u64| a.checked_add(b).ok_or_else(overflow);
         let (a, b) = (&self.header, &other.header);
         let header = CountsHeader {
@@ -236,7 +244,9 @@ impl Fault {
     fn of(self, path: &Path) -> Error {
         match self {
             Fault::Io(error) => Error::io(path, "read", error),
-            Fault::Lie(message) => Error::format(path, None, format!("{message}; write it again with `tamis ngrams count`")),
+            Fault::Lie(message) => {
+                Error::format(path, None, format!("{message}; write it again with `tamis ngrams count`"))
+            }
         }
     }
 }
@@ -266,10 +276,16 @@ fn read_header(from: &mut impl Read, length: u64) -> Result<CountsHeader, Fault>
     let header = CountsHeader::decode(&bytes)?;
     let right = (HEADER + CHECKSUM) as u64 + 8 * u64::from(header.buckets);
     if length < right {
-        return Err(Fault::lie(format!("it is cut short: {length} bytes, where {} buckets take {right}", header.buckets)));
+        return Err(Fault::lie(format!(
+            "it is cut short: {length} bytes, where {} buckets take {right}",
+            header.buckets
+        )));
     }
     if length > right {
-        return Err(Fault::lie(format!("it is too long: {length} bytes, where {} buckets take {right}", header.buckets)));
+        return Err(Fault::lie(format!(
+            "it is too long: {length} bytes, where {} buckets take {right}",
+            header.buckets
+        )));
     }
     Ok(header)
 }
@@ -303,7 +319,10 @@ fn read_counts(from: &mut impl Read, length: u64) -> Result<NgramCounts, Fault> 
         return Err(Fault::lie("its checksum differs from its bytes: it is damaged"));
     }
     if overflow || sum != header.features {
-        return Err(Fault::lie(format!("its counts do not sum to the {} features that its header says", header.features)));
+        return Err(Fault::lie(format!(
+            "its counts do not sum to the {} features that its header says",
+            header.features
+        )));
     }
     Ok(NgramCounts { header, counts })
 }

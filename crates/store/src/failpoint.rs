@@ -128,8 +128,8 @@ mod armed {
             let _ = log.lock().unwrap_or_else(|e| e.into_inner()).write_all(line.as_bytes());
         }
         let arming = hooks.arming.as_ref()?;
-        let is_it = arming.name == "any"
-            || arming.name.split_once('.').is_some_and(|(k, o)| k == kind && o == op);
+        let is_it =
+            arming.name == "any" || arming.name.split_once('.').is_some_and(|(k, o)| k == kind && o == op);
         (is_it && hooks.passed.fetch_add(1, SeqCst) + 1 == arming.nth).then_some(arming.blow)
     }
 

@@ -44,7 +44,9 @@ pub(crate) fn sync_folder(kind: &'static str, folder: &Path) -> io::Result<()> {
 fn sync_entries(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         // Some network and FUSE file systems cannot sync a folder; there, nothing more can be done.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
         result => result,
     }
 }

@@ -54,7 +54,8 @@ impl Format {
 
     /// Its usual ending, with the dot.
     pub fn ending(self) -> &'static str {
-        let same = |known: &&(&str, Layout, Compression)| known.1 == self.layout && known.2 == self.compression;
+        let same =
+            |known: &&(&str, Layout, Compression)| known.1 == self.layout && known.2 == self.compression;
         ENDINGS.iter().chain([&TEXT_ZST]).find(same).map_or("", |known| known.0)
     }
 
@@ -102,7 +103,11 @@ impl Input {
 }
 
 pub(crate) fn changed(path: &Path) -> Error {
-    Error::format(path, None, "the file changed while it was being read: start again when nothing writes to it")
+    Error::format(
+        path,
+        None,
+        "the file changed while it was being read: start again when nothing writes to it",
+    )
 }
 
 fn modified_ns(meta: &std::fs::Metadata) -> u128 {
@@ -119,7 +124,10 @@ fn unknown_ending(path: &Path) -> Error {
 
 /// The files that `patterns` name, in the order of the patterns: a path as it stands, a folder's known files by
 /// path, a glob's matches by path, and `-` for standard input, which `spool` copies to a file first.
-pub fn find_inputs(patterns: &[String], mut spool: impl FnMut() -> Result<PathBuf, Error>) -> Result<Vec<Input>, Error> {
+pub fn find_inputs(
+    patterns: &[String],
+    mut spool: impl FnMut() -> Result<PathBuf, Error>,
+) -> Result<Vec<Input>, Error> {
     let mut paths = Vec::new();
     for pattern in patterns {
         let path = Path::new(pattern);
@@ -153,8 +161,10 @@ fn is_glob(pattern: &str) -> bool {
 /// Files of a folder and below, by path; hidden ones, those that start with `_` and tamis' own manifests are no data.
 fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))?;
-    let mut entries =
-        entries.map(|e| Ok(e?.path())).collect::<io::Result<Vec<_>>>().map_err(|e| Error::io(folder, "read", e))?;
+    let mut entries = entries
+        .map(|e| Ok(e?.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|e| Error::io(folder, "read", e))?;
     entries.sort();
     for path in entries {
         let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(['.', '_']));
@@ -177,10 +187,8 @@ fn expand(pattern: &str, out: &mut Vec<PathBuf>) -> Result<(), Error> {
         .map_err(|e| Error::format(pattern, None, format!("not a pattern: {e}")))?
         .compile_matcher();
     // The walk starts at the last folder that the pattern names outright.
-    let root: PathBuf = Path::new(pattern)
-        .components()
-        .take_while(|c| !is_glob(&c.as_os_str().to_string_lossy()))
-        .collect();
+    let root: PathBuf =
+        Path::new(pattern).components().take_while(|c| !is_glob(&c.as_os_str().to_string_lossy())).collect();
     let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
     if !root.is_dir() {
         return Ok(());
@@ -224,14 +232,19 @@ mod tests {
     use super::*;
 
     fn names(patterns: &[&str], root: &Path) -> Result<Vec<String>, String> {
-        let patterns: Vec<String> = patterns.iter().map(|p| root.join(p).to_string_lossy().into_owned()).collect();
-        find_inputs(&patterns, || unreachable!("no pattern is -")).map(|i| i.into_iter().map(|i| i.name).collect()).map_err(|e| e.to_string())
+        let patterns: Vec<String> =
+            patterns.iter().map(|p| root.join(p).to_string_lossy().into_owned()).collect();
+        find_inputs(&patterns, || unreachable!("no pattern is -"))
+            .map(|i| i.into_iter().map(|i| i.name).collect())
+            .map_err(|e| e.to_string())
     }
 
     #[test]
     fn folders_globs_and_files_in_order() {
         let root = tempfile::tempdir().unwrap();
-        for name in ["b/x.jsonl", "a/x.jsonl", "a/y.jsonl.gz", "a/_skip.jsonl", "a/.hidden.jsonl", "a/manifest.json"] {
+        for name in
+            ["b/x.jsonl", "a/x.jsonl", "a/y.jsonl.gz", "a/_skip.jsonl", "a/.hidden.jsonl", "a/manifest.json"]
+        {
             let path = root.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();

@@ -34,10 +34,17 @@ pub fn for_each_block<S: Send, R: Send>(
     mut fold: impl FnMut(&Block, R) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let work = |state: &mut S, block: Block| work(state, &block).map(|result| (block, result));
-    for_each(|| reader.next(), threads, job, init, work, |(block, result)| {
-        job.advance(block.disk_bytes(), 0);
-        fold(&block, result)
-    })
+    for_each(
+        || reader.next(),
+        threads,
+        job,
+        init,
+        work,
+        |(block, result)| {
+            job.advance(block.disk_bytes(), 0);
+            fold(&block, result)
+        },
+    )
 }
 
 /// Runs `work` on everything that `next` gives, each worker with a state of its own made by `init`, and `fold` on the

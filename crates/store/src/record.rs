@@ -102,7 +102,9 @@ impl BadRecord {
     /// The error that names file and record.
     pub fn error(&self, input: &Input, options: &ReadOptions) -> Error {
         let message = match &self.reason {
-            Reason::NoText(why) => format!("not a record with a string field \"{}\" ({why})", options.text_field),
+            Reason::NoText(why) => {
+                format!("not a record with a string field \"{}\" ({why})", options.text_field)
+            }
             Reason::TooLong(most) => format!(
                 "record of more than {most} bytes: raise --max-record (maxRecord) or pass over it with \
                  --on-bad-record skip (onBadRecord)"

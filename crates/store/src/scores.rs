@@ -7,7 +7,10 @@
 use crate::atomic::AtomicFile;
 use crate::error::Error;
 use arrow_array::types::{Float64Type, UInt32Type};
-use arrow_array::{Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Float64Array, Int32Array, PrimitiveArray, RecordBatch, StringArray,
+    UInt32Array, UInt64Array,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
@@ -55,11 +58,15 @@ impl ScoresWriter {
     /// Starts a scores file for these targets; an empty name stands for a target without one.
     pub fn create(path: &Path, targets: &[String], force: bool) -> Result<Self, Error> {
         if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
-            return Err(Error::range(format!("the scores file must end in .parquet, the one form that scores are written in; got {}", path.display())));
+            return Err(Error::range(format!(
+                "the scores file must end in .parquet, the one form that scores are written in; got {}",
+                path.display()
+            )));
         }
         let columns = columns(targets)?;
         let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let mut fields = vec![Field::new("file", dictionary, false), Field::new("record", DataType::UInt64, false)];
+        let mut fields =
+            vec![Field::new("file", dictionary, false), Field::new("record", DataType::UInt64, false)];
         fields.extend(columns.iter().map(|name| Field::new(name, DataType::Float64, false)));
         fields.push(Field::new("tokens", DataType::UInt32, false));
         let schema = Arc::new(Schema::new(fields));
@@ -70,9 +77,11 @@ impl ScoresWriter {
         for name in columns.iter().map(String::as_str).chain(["record"]) {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
         }
-        properties = properties.set_column_encoding(ColumnPath::from("record"), Encoding::DELTA_BINARY_PACKED);
+        properties =
+            properties.set_column_encoding(ColumnPath::from("record"), Encoding::DELTA_BINARY_PACKED);
         let file = AtomicFile::create("scores", path, force)?;
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties.build())).map_err(|e| failed(path, "write", e))?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties.build()))
+            .map_err(|e| failed(path, "write", e))?;
         Ok(ScoresWriter {
             path: path.to_owned(),
             schema,
@@ -87,7 +96,13 @@ impl ScoresWriter {
     }
 
     /// Appends consecutive records of one file: `log_weights` is a row a record, a column a target.
-    pub fn push(&mut self, file: &str, first_record: u64, log_weights: &[f64], tokens: &[u32]) -> Result<(), Error> {
+    pub fn push(
+        &mut self,
+        file: &str,
+        first_record: u64,
+        log_weights: &[f64],
+        tokens: &[u32],
+    ) -> Result<(), Error> {
         if log_weights.len() != tokens.len() * self.targets {
             return Err(Error::range(format!(
                 "log_weights must have {} numbers for each of {} records, got {}",
@@ -127,8 +142,11 @@ impl ScoresWriter {
         let names = Arc::new(StringArray::from(take(&mut self.files)));
         let keys = Int32Array::from(take(&mut self.file_keys));
         let result = DictionaryArray::try_new(keys, names).and_then(|files| {
-            let mut columns: Vec<ArrayRef> = vec![Arc::new(files), Arc::new(UInt64Array::from(take(&mut self.records)))];
-            columns.extend(self.weights.iter_mut().map(|column| Arc::new(Float64Array::from(take(column))) as ArrayRef));
+            let mut columns: Vec<ArrayRef> =
+                vec![Arc::new(files), Arc::new(UInt64Array::from(take(&mut self.records)))];
+            columns.extend(
+                self.weights.iter_mut().map(|column| Arc::new(Float64Array::from(take(column))) as ArrayRef),
+            );
             columns.push(Arc::new(UInt32Array::from(take(&mut self.tokens))));
             RecordBatch::try_new(self.schema.clone(), columns)
         });
@@ -144,12 +162,18 @@ fn columns(targets: &[String]) -> Result<Vec<String>, Error> {
         _ => targets
             .iter()
             .enumerate()
-            .map(|(i, name)| if name.is_empty() { format!("{WEIGHT}_{i}") } else { format!("{WEIGHT}_{name}") })
+            .map(
+                |(i, name)| {
+                    if name.is_empty() { format!("{WEIGHT}_{i}") } else { format!("{WEIGHT}_{name}") }
+                },
+            )
             .collect(),
     };
     for (i, name) in columns.iter().enumerate() {
         if columns[..i].contains(name) {
-            return Err(Error::range(format!("targets must differ in name: two would have the column {name}")));
+            return Err(Error::range(format!(
+                "targets must differ in name: two would have the column {name}"
+            )));
         }
     }
     Ok(columns)
@@ -157,7 +181,8 @@ fn columns(targets: &[String]) -> Result<Vec<String>, Error> {
 
 /// Reads the weights and tokens of a scores file, and checks that they are of the right types and without nulls.
 pub fn read_scores(path: &Path) -> Result<Scores, Error> {
-    let wrong = |message: String| Error::format(path, None, format!("{message}; write it again with --scores"));
+    let wrong =
+        |message: String| Error::format(path, None, format!("{message}; write it again with --scores"));
     let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| failed(path, "read", e))?;
     let schema = builder.schema().clone();
@@ -173,13 +198,17 @@ pub fn read_scores(path: &Path) -> Result<Scores, Error> {
     }
     let wanted: Vec<&str> = columns.iter().map(String::as_str).chain(["tokens"]).collect();
     let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().copied());
-    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| failed(path, "read", e))?;
+    let reader =
+        builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| failed(path, "read", e))?;
     let mut scores = Scores { columns, log_weights: Vec::new(), tokens: Vec::new() };
     for batch in reader {
         let batch = batch.map_err(|e| failed(path, "read", e.into()))?;
-        let weights: Option<Vec<_>> = scores.columns.iter().map(|name| values::<Float64Type>(&batch, name)).collect();
+        let weights: Option<Vec<_>> =
+            scores.columns.iter().map(|name| values::<Float64Type>(&batch, name)).collect();
         let (Some(weights), Some(tokens)) = (weights, values::<UInt32Type>(&batch, "tokens")) else {
-            return Err(wrong("its columns log_weight must be float64 and tokens uint32, both without nulls".into()));
+            return Err(wrong(
+                "its columns log_weight must be float64 and tokens uint32, both without nulls".into(),
+            ));
         };
         for row in 0..batch.num_rows() {
             scores.log_weights.extend(weights.iter().map(|column| column.value(row)));
@@ -189,7 +218,10 @@ pub fn read_scores(path: &Path) -> Result<Scores, Error> {
     Ok(scores)
 }
 
-fn values<'a, T: arrow_array::ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Option<&'a PrimitiveArray<T>> {
+fn values<'a, T: arrow_array::ArrowPrimitiveType>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Option<&'a PrimitiveArray<T>> {
     let column = batch.column_by_name(name)?.as_any().downcast_ref::<PrimitiveArray<T>>()?;
     (column.null_count() == 0).then_some(column)
 }
@@ -206,7 +238,11 @@ pub(crate) fn failed(path: &Path, op: &'static str, error: ParquetError) -> Erro
     if op == "write" {
         Error::io(path, op, std::io::Error::other(error))
     } else {
-        Error::format(path, None, format!("it is damaged or no Parquet file: {error}; write or fetch it again"))
+        Error::format(
+            path,
+            None,
+            format!("it is damaged or no Parquet file: {error}; write or fetch it again"),
+        )
     }
 }
 
@@ -222,7 +258,8 @@ mod tests {
     #[test]
     fn only_parquet_is_written() {
         for name in ["scores.jsonl", "scores.csv", "scores", "parquet"] {
-            let message = ScoresWriter::create(Path::new(name), &names(&["a"]), false).err().unwrap().to_string();
+            let message =
+                ScoresWriter::create(Path::new(name), &names(&["a"]), false).err().unwrap().to_string();
             assert!(message.contains("must end in .parquet"), "{message}");
         }
     }
@@ -233,7 +270,10 @@ mod tests {
         assert!(columns(&names(&["a", "a"])).is_err());
         assert!(columns(&names(&["", "0"])).is_err());
         assert_eq!(columns(&names(&["a"])).unwrap(), ["log_weight"]);
-        assert_eq!(columns(&names(&["", "b", ""])).unwrap(), ["log_weight_0", "log_weight_b", "log_weight_2"]);
+        assert_eq!(
+            columns(&names(&["", "b", ""])).unwrap(),
+            ["log_weight_0", "log_weight_b", "log_weight_2"]
+        );
     }
 
     #[test]
@@ -243,8 +283,18 @@ mod tests {
         std::fs::write(&path, "not parquet at all").unwrap();
         assert_eq!(read_scores(&path).unwrap_err().code(), "ERR_TAMIS_FORMAT");
         assert_eq!(read_scores(&dir.path().join("none.parquet")).unwrap_err().code(), "ERR_TAMIS_IO");
-        let schema = Arc::new(Schema::new(vec![Field::new("log_weight", DataType::Float64, true), Field::new("tokens", DataType::UInt32, false)]));
-        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(Float64Array::from(vec![None, Some(1.0)])), Arc::new(UInt32Array::from(vec![1, 2]))]).unwrap();
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("log_weight", DataType::Float64, true),
+            Field::new("tokens", DataType::UInt32, false),
+        ]));
+        let batch = RecordBatch::try_new(
+            schema.clone(),
+            vec![
+                Arc::new(Float64Array::from(vec![None, Some(1.0)])),
+                Arc::new(UInt32Array::from(vec![1, 2])),
+            ],
+        )
+        .unwrap();
         let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, None).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();

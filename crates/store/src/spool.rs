@@ -44,7 +44,11 @@ impl Spool {
             match fs::create_private_folder(KIND, &folder) {
                 // A process of the same number that was killed left it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                result => break result.map(|()| folder).map_err(|e| Error::io(std::env::temp_dir(), "create a folder in", e))?,
+                result => {
+                    break result
+                        .map(|()| folder)
+                        .map_err(|e| Error::io(std::env::temp_dir(), "create a folder in", e))?;
+                }
             }
         };
         let spool = Spool { file: folder.join(format!("stdin.{}", ending(&head[..n]))), folder };
@@ -147,7 +151,11 @@ mod tests {
             (&[0x28, 0xb5, 0x2f, 0xfd, 0], "stdin.jsonl.zst"),
         ] {
             // One byte at a time, as a slow pipe gives them.
-            let spool = Spool::copy(&mut bytes.iter().fold(Box::new(io::empty()) as Box<dyn Read>, |read, byte| Box::new(read.chain(std::slice::from_ref(byte))))).unwrap();
+            let spool =
+                Spool::copy(&mut bytes.iter().fold(Box::new(io::empty()) as Box<dyn Read>, |read, byte| {
+                    Box::new(read.chain(std::slice::from_ref(byte)))
+                }))
+                .unwrap();
             assert_eq!(spool.path().file_name().unwrap(), name);
             assert_eq!(std::fs::read(spool.path()).unwrap(), bytes);
             let folder = spool.folder.clone();

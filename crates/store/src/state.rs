@@ -80,9 +80,11 @@ impl Fingerprint {
     /// What differs between an earlier run and this one, for a person.
     fn difference(&self, now: &Self) -> String {
         if self.options != now.options {
-            let (was, is): (Vec<&str>, Vec<&str>) = (self.options.lines().collect(), now.options.lines().collect());
+            let (was, is): (Vec<&str>, Vec<&str>) =
+                (self.options.lines().collect(), now.options.lines().collect());
             let at = was.iter().zip(&is).take_while(|(a, b)| a == b).count();
-            let show = |lines: &[&str]| lines.get(at).map_or("nothing".to_owned(), |line| format!("\"{line}\""));
+            let show =
+                |lines: &[&str]| lines.get(at).map_or("nothing".to_owned(), |line| format!("\"{line}\""));
             return format!("its options were others: {} then, {} now", show(&was), show(&is));
         }
         for (was, is) in self.inputs.iter().zip(&now.inputs) {
@@ -90,7 +92,10 @@ impl Fingerprint {
                 return format!("its input files were others: {} then, {} now", was.path, is.path);
             }
             if was != is {
-                return format!("the input file {} was changed since ({} bytes then, {} now)", is.path, was.bytes, is.bytes);
+                return format!(
+                    "the input file {} was changed since ({} bytes then, {} now)",
+                    is.path, was.bytes, is.bytes
+                );
             }
         }
         format!("it had {} input files, this one has {}", self.inputs.len(), now.inputs.len())
@@ -191,7 +196,9 @@ impl State {
 fn part_name(phase: &str, shard: u64) -> Result<String, Error> {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     if phase.is_empty() || phase.len() > 64 || !phase.bytes().all(plain) {
-        return Err(Error::range(format!("phase must be 1 to 64 lower-case letters, digits and underscores, got {phase:?}")));
+        return Err(Error::range(format!(
+            "phase must be 1 to 64 lower-case letters, digits and underscores, got {phase:?}"
+        )));
     }
     Ok(format!("{phase}-{shard}.part"))
 }
@@ -225,7 +232,10 @@ fn taken(folder: &Path, lock: &Path) -> Error {
         Some(number) => format!("another process (number {number})"),
         None => "another process".to_owned(),
     };
-    Error::range(format!("{who} is writing this output ({} is locked): wait for it, or choose another output", folder.display()))
+    Error::range(format!(
+        "{who} is writing this output ({} is locked): wait for it, or choose another output",
+        folder.display()
+    ))
 }
 
 /// Removes all but the lock.

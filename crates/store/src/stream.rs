@@ -57,7 +57,8 @@ pub(crate) fn open(input: &Input, read: Arc<AtomicU64>, hash: bool) -> Result<De
         Compression::None => Box::new(buffered),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         Compression::Zstd => {
-            let decoder = zstd::Decoder::with_buffer(buffered).map_err(|e| Error::io(&input.path, "decompress", e))?;
+            let decoder =
+                zstd::Decoder::with_buffer(buffered).map_err(|e| Error::io(&input.path, "decompress", e))?;
             Box::new(decoder)
         }
     };
@@ -77,15 +78,22 @@ pub(crate) fn read_error(input: &Input, error: io::Error) -> Error {
             None,
             format!("the {name} file ends early (cut short?): fetch or write it again"),
         ),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
-            Error::format(&input.path, None, format!("damaged {name} data ({error}): fetch or write it again"))
-        }
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => Error::format(
+            &input.path,
+            None,
+            format!("damaged {name} data ({error}): fetch or write it again"),
+        ),
         _ => Error::io(&input.path, "read", error),
     }
 }
 
 /// Reads until `buffer` holds `until` bytes or the stream ends; whether it ended.
-pub(crate) fn fill(input: &Input, stream: &mut dyn Read, buffer: &mut Vec<u8>, until: usize) -> Result<bool, Error> {
+pub(crate) fn fill(
+    input: &Input,
+    stream: &mut dyn Read,
+    buffer: &mut Vec<u8>,
+    until: usize,
+) -> Result<bool, Error> {
     let missing = until.saturating_sub(buffer.len());
     let got = stream.take(missing as u64).read_to_end(buffer).map_err(|e| read_error(input, e))?;
     Ok(got < missing)

@@ -7,7 +7,8 @@ use arrow_array::{Array, ArrayRef, LargeStringArray, RecordBatch, StringArray, S
 use arrow_schema::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection, RowSelector,
 };
 use parquet::file::metadata::RowGroupMetaData;
 use std::fs::File;
@@ -29,7 +30,11 @@ pub fn guarded<T>(
     call: impl FnOnce() -> Result<T, parquet::errors::ParquetError>,
 ) -> Result<T, Error> {
     let damaged = |why: String| {
-        Error::format(&input.path, None, format!("damaged or no Parquet file ({why}): fetch or write it again"))
+        Error::format(
+            &input.path,
+            None,
+            format!("damaged or no Parquet file ({why}): fetch or write it again"),
+        )
     };
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(|e| damaged(e.to_string())),
@@ -145,7 +150,11 @@ pub struct Rows {
 
 impl Rows {
     /// `rows`: row numbers, ascending.
-    pub fn open(input: &Input, footer: &ArrowReaderMetadata, rows: impl Iterator<Item = u64>) -> Result<Rows, Error> {
+    pub fn open(
+        input: &Input,
+        footer: &ArrowReaderMetadata,
+        rows: impl Iterator<Item = u64>,
+    ) -> Result<Rows, Error> {
         let mut rows = rows.peekable();
         let (mut groups, mut selectors) = (Vec::new(), Vec::new());
         let mut start = 0;

@@ -34,7 +34,14 @@ impl AtomicFolder {
         check_replaceable(&target, force)?;
         prepare(KIND, &target)?;
         let held = temporary::folder(KIND, &target).map_err(|e| Error::io(&target, "create", e))?;
-        Ok(AtomicFolder { target, temporary: held.path, force, _lock: held.file, folders: BTreeSet::new(), committed: false })
+        Ok(AtomicFolder {
+            target,
+            temporary: held.path,
+            force,
+            _lock: held.file,
+            folders: BTreeSet::new(),
+            committed: false,
+        })
     }
 
     /// Where the folder will appear.
@@ -51,7 +58,10 @@ impl AtomicFolder {
     pub fn file(&mut self, name: &Path) -> Result<FolderFile, Error> {
         let plain = name.components().all(|part| matches!(part, Component::Normal(_)));
         if !plain || name.as_os_str().is_empty() || name == Path::new(MANIFEST) {
-            return Err(Error::range(format!("{:?} cannot be the name of a file in an output folder", name.display())));
+            return Err(Error::range(format!(
+                "{:?} cannot be the name of a file in an output folder",
+                name.display()
+            )));
         }
         let path = self.temporary.join(name);
         let shown = self.target.join(name);
@@ -74,7 +84,9 @@ impl AtomicFolder {
         let shown = self.target.join(MANIFEST);
         let file = fs::create_new("manifest", &path).map_err(|e| Error::io(&shown, "create", e))?;
         let mut out = Buffered::new("manifest", file);
-        out.write_all(json.as_bytes()).and_then(|()| out.finish()).map_err(|e| Error::io(&shown, "write", e))?;
+        out.write_all(json.as_bytes())
+            .and_then(|()| out.finish())
+            .map_err(|e| Error::io(&shown, "write", e))?;
         fs::sync_folder(KIND, &self.temporary).map_err(|e| Error::io(&self.target, "sync", e))?;
         self.swap_in()?;
         Ok(())
@@ -151,7 +163,10 @@ fn check_replaceable(target: &Path, force: bool) -> Result<bool, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(Error::io(target, "open", error)),
         Ok(found) if !found.is_dir() => {
-            return Err(Error::range(format!("{} is a file, where a folder is to be written: choose another name", target.display())));
+            return Err(Error::range(format!(
+                "{} is a file, where a folder is to be written: choose another name",
+                target.display()
+            )));
         }
         Ok(_) => {}
     }

@@ -21,7 +21,11 @@ pub fn manifest_beside(file: &Path) -> PathBuf {
 
 /// Whether an output, a file or a folder, stands there with its manifest: that is, complete.
 pub fn is_complete(output: &Path) -> bool {
-    if output.is_dir() { is_manifest(&output.join(MANIFEST)) } else { output.is_file() && is_manifest(&manifest_beside(output)) }
+    if output.is_dir() {
+        is_manifest(&output.join(MANIFEST))
+    } else {
+        output.is_file() && is_manifest(&manifest_beside(output))
+    }
 }
 
 /// Whether a file is a manifest of tamis, not another program's `manifest.json`.
@@ -38,7 +42,9 @@ pub(super) fn check(json: &str) -> Result<(), Error> {
     }
     match serde_json::from_str::<Manifest>(json) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Error::range(format!("manifest must be a JSON object with a member \"tamis\": {error}"))),
+        Err(error) => {
+            Err(Error::range(format!("manifest must be a JSON object with a member \"tamis\": {error}")))
+        }
     }
 }
 

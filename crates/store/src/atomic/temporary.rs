@@ -166,7 +166,13 @@ mod tests {
         let own = candidate(target);
         assert_eq!(parse(&prefix, own.file_name().unwrap()), Some((std::process::id(), false)));
         assert_eq!(parse(&prefix, old(&own).file_name().unwrap()), Some((std::process::id(), true)));
-        for other in ["out.jsonl", ".out.jsonl.tamis-state", ".out.jsonl.tamis-tmp-7", ".out.jsonl.tamis-tmp-7-x", ".other.tamis-tmp-7-1"] {
+        for other in [
+            "out.jsonl",
+            ".out.jsonl.tamis-state",
+            ".out.jsonl.tamis-tmp-7",
+            ".out.jsonl.tamis-tmp-7-x",
+            ".other.tamis-tmp-7-1",
+        ] {
             assert_eq!(parse(&prefix, OsStr::new(other)), None, "{other}");
         }
     }

@@ -79,7 +79,9 @@ fn what_cannot_be_a_target_is_refused_at_the_start() {
     assert_eq!(AtomicFile::create("output", &file.join("below"), true).err().unwrap().code(), "ERR_TAMIS_IO");
     assert!(message(AtomicFolder::create(&file, true)).contains("is a file"));
     #[cfg(unix)]
-    assert!(message(AtomicFile::create("output", Path::new("/dev/null"), true)).contains("not a regular file"));
+    assert!(
+        message(AtomicFile::create("output", Path::new("/dev/null"), true)).contains("not a regular file")
+    );
 }
 
 #[cfg(unix)]
@@ -196,7 +198,10 @@ fn a_folder_that_cannot_be_written_is_named() {
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
     // Root may write anywhere: /proc refuses it too.
     let place = if rustix::process::geteuid().is_root() { PathBuf::from("/proc/closed") } else { closed };
-    for result in [AtomicFile::create("output", &place.join("x"), true).map(drop), AtomicFolder::create(&place.join("x"), true).map(drop)] {
+    for result in [
+        AtomicFile::create("output", &place.join("x"), true).map(drop),
+        AtomicFolder::create(&place.join("x"), true).map(drop),
+    ] {
         let error = result.unwrap_err();
         assert_eq!(error.code(), "ERR_TAMIS_IO");
         assert!(error.to_string().contains("closed"), "{error}");

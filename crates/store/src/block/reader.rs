@@ -109,7 +109,9 @@ impl BlockReader {
         };
         let hash = cursor.hash.as_mut();
         let (content, ends, disk_bytes) = match &mut open {
-            Open::Table { file, footer, column, group } => self.next_group(&input, &shard, file, footer, column, group, hash)?,
+            Open::Table { file, footer, column, group } => {
+                self.next_group(&input, &shard, file, footer, column, group, hash)?
+            }
             Open::Plain { file, position } => self.next_plain(&input, &shard, file, position, hash)?,
             Open::Stream { stream, position, carry, ended, disk_before } => {
                 let (content, ends) = self.next_stream(&input, stream, position, carry, ended)?;
@@ -272,7 +274,8 @@ impl BlockReader {
         let max_record = usize::try_from(self.options.read.max_record).unwrap_or(usize::MAX);
         let mut bytes = self.buffer();
         bytes.append(carry);
-        let mut want = if whole { max_record.saturating_add(1) } else { self.options.read.block_bytes.max(1) };
+        let mut want =
+            if whole { max_record.saturating_add(1) } else { self.options.read.block_bytes.max(1) };
         loop {
             if !*ended {
                 *ended = stream::fill(input, stream, &mut bytes, want)?;
@@ -329,7 +332,8 @@ impl BlockReader {
         *group += 1;
         if let Some(hash) = hash {
             // Only the text column is read where it is decoded; the hash takes all bytes, behind which that finds its own cached.
-            let end = groups.get(*group).map_or(input.bytes, |next| next.file_offset().unwrap_or(0).max(0) as u64);
+            let end =
+                groups.get(*group).map_or(input.bytes, |next| next.file_offset().unwrap_or(0).max(0) as u64);
             hash_to(file, end.min(input.bytes), hash).map_err(|e| Error::io(&input.path, "read", e))?;
         }
         Ok((content.unwrap_or(Content::Nothing), *group as u64 >= shard.end, bytes))

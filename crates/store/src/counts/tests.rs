@@ -3,7 +3,15 @@ use proptest::prelude::*;
 
 fn counts(ngrams: u32, counts: Vec<u64>) -> NgramCounts {
     let features = counts.iter().sum();
-    let header = CountsHeader { ngrams, buckets: counts.len() as u32, unicode: (16, 0, 0), records: 3, tokens: 9, features, bytes: 40 };
+    let header = CountsHeader {
+        ngrams,
+        buckets: counts.len() as u32,
+        unicode: (16, 0, 0),
+        records: 3,
+        tokens: 9,
+        features,
+        bytes: 40,
+    };
     NgramCounts { header, counts }
 }
 

@@ -95,7 +95,17 @@ mod tests {
 
     #[test]
     fn every_cut_of_a_blob_is_refused() {
-        let candidate = Candidate { key: -1.5, score: 2.5, index: 1, ordinal: 2, offset: 3, len: 4, text_bytes: 5, tokens: 6, file: 7 };
+        let candidate = Candidate {
+            key: -1.5,
+            score: 2.5,
+            index: 1,
+            ordinal: 2,
+            offset: 3,
+            len: 4,
+            text_bytes: 5,
+            tokens: 6,
+            file: 7,
+        };
         let mut w = Writer::default();
         w.u64(2);
         w.bytes("añb".as_bytes());

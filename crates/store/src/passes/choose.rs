@@ -27,12 +27,17 @@ impl Scored {
     /// tables; there is one choice for each pass, since it hands its candidates over.
     pub fn choose(&mut self, budgets: &[Budget], spare: usize) -> Result<Chosen, Error> {
         if self.best.len() != budgets.len() {
-            return Err(Error::range(format!("budgets must be one for each of {} tables, got {}", self.best.len(), budgets.len())));
+            return Err(Error::range(format!(
+                "budgets must be one for each of {} tables, got {}",
+                self.best.len(),
+                budgets.len()
+            )));
         }
         let lists = std::mem::take(&mut self.best).into_iter().map(|best| best.into_sorted()).collect();
         let (shares, misses) = share_out(lists, budgets, spare);
         let kept = shares.iter().map(|share| share.len() as u64).collect();
-        let mut picks: Vec<Pick> = Vec::with_capacity(shares.iter().map(Vec::len).sum::<usize>() + misses.len());
+        let mut picks: Vec<Pick> =
+            Vec::with_capacity(shares.iter().map(Vec::len).sum::<usize>() + misses.len());
         for (table, share) in shares.into_iter().enumerate() {
             picks.extend(share.into_iter().map(|candidate| Pick { candidate, table: Some(table as u32) }));
         }
@@ -81,6 +86,10 @@ impl Chosen {
             taken += usize::from(take);
             take
         };
-        self.each_kept().enumerate().filter(is_taken).map(|(_, (candidate, _))| (candidate.score, candidate.tokens)).unzip()
+        self.each_kept()
+            .enumerate()
+            .filter(is_taken)
+            .map(|(_, (candidate, _))| (candidate.score, candidate.tokens))
+            .unzip()
     }
 }

@@ -69,7 +69,8 @@ pub fn count_ngrams(
         let table = spare.lock().unwrap_or_else(|e| e.into_inner()).pop();
         table.unwrap_or_else(|| vec![0; options.buckets as usize])
     };
-    let init = || Worker { hasher: NgramHasher::new(options.order, options.buckets), scratch: Scratch::default() };
+    let init =
+        || Worker { hasher: NgramHasher::new(options.order, options.buckets), scratch: Scratch::default() };
     let work = |worker: &mut Worker, block: &Block| {
         let open = !closed[block.file() as usize].load(Relaxed);
         let mut counts = if open { table() } else { Vec::new() };
@@ -177,10 +178,18 @@ fn from_bytes(bytes: &[u8], buckets: u32, hash: bool) -> Option<(Part, Vec<u64>)
 }
 
 /// Adds up the finished shards at the front; returns how many there are.
-fn restore(total: &mut Counted, shards: &[Shard], options: &CountOptions, hash: bool, state: Option<(&State, &str)>) -> usize {
+fn restore(
+    total: &mut Counted,
+    shards: &[Shard],
+    options: &CountOptions,
+    hash: bool,
+    state: Option<(&State, &str)>,
+) -> usize {
     let Some((state, phase)) = state else { return 0 };
     for (i, shard) in shards.iter().enumerate() {
-        let Some((part, counts)) = state.get(phase, i as u64).and_then(|bytes| from_bytes(&bytes, options.buckets, hash)) else {
+        let Some((part, counts)) =
+            state.get(phase, i as u64).and_then(|bytes| from_bytes(&bytes, options.buckets, hash))
+        else {
             return i;
         };
         add(&mut total.counts, &counts);

@@ -51,7 +51,8 @@ impl BucketNames {
         let share = (bytes / inputs.len().max(1) as u64).max(1 << 16);
         let read = ReadOptions { block_bytes: read.block_bytes.min(1 << 20), hash: false, ..read.clone() };
         for file in 0..inputs.len() {
-            let first: Vec<Shard> = shards.iter().filter(|s| s.file as usize == file).take(1).cloned().collect();
+            let first: Vec<Shard> =
+                shards.iter().filter(|s| s.file as usize == file).take(1).cloned().collect();
             let reader = BlockReader::new(inputs, &first, &read, Start::default());
             let mut scratch = Scratch::default();
             let mut seen = 0;

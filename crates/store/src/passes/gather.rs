@@ -35,7 +35,10 @@ enum Content {
     /// To be read by whoever works on the piece.
     Plain,
     Block(Block),
-    Rows { rows: RecordBatch, column: Arc<Vec<String>> },
+    Rows {
+        rows: RecordBatch,
+        column: Arc<Vec<String>>,
+    },
 }
 
 /// Hands out pieces, in order, to whoever asks.
@@ -90,8 +93,11 @@ impl<'a> Gather<'a> {
         let of_file = || start..start + self.picks[start..].partition_point(here);
         if input.format.is_seekable() {
             let (mut bytes, mut end, mut behind) = (0, start, 0);
-            for Pick { candidate, .. } in self.picks[start..].iter().take(PIECE_RECORDS).take_while(|pick| here(pick)) {
-                let gap = Some(candidate.offset.saturating_sub(behind)).filter(|&gap| end > start && gap <= GAP);
+            for Pick { candidate, .. } in
+                self.picks[start..].iter().take(PIECE_RECORDS).take_while(|pick| here(pick))
+            {
+                let gap =
+                    Some(candidate.offset.saturating_sub(behind)).filter(|&gap| end > start && gap <= GAP);
                 bytes += gap.unwrap_or(0) + candidate.len;
                 if end > start && bytes > PIECE_BYTES {
                     break;
@@ -108,10 +114,12 @@ impl<'a> Gather<'a> {
         };
         let (end, content) = match &mut open {
             Open::Stream(reader) => loop {
-                let (_, block) = reader.next().map_err(|(_, error)| error)?.ok_or_else(|| changed(&input.path))?;
+                let (_, block) =
+                    reader.next().map_err(|(_, error)| error)?.ok_or_else(|| changed(&input.path))?;
                 let Some((bytes, offset)) = block.bytes() else { continue };
                 let behind = offset + bytes.len() as u64;
-                let picks = self.picks[start..].partition_point(|pick| here(pick) && pick.candidate.offset < behind);
+                let picks =
+                    self.picks[start..].partition_point(|pick| here(pick) && pick.candidate.offset < behind);
                 if picks > 0 {
                     break (start + picks, Content::Block(block));
                 }
@@ -214,7 +222,11 @@ fn read_spans(input: &Input, picks: &[Pick], buffer: &mut Vec<u8>) -> Result<Vec
     Ok(places)
 }
 
-fn lines<'b>(input: &Input, bytes: &'b [u8], places: impl Iterator<Item = Range<usize>>) -> Result<Vec<&'b str>, Error> {
+fn lines<'b>(
+    input: &Input,
+    bytes: &'b [u8],
+    places: impl Iterator<Item = Range<usize>>,
+) -> Result<Vec<&'b str>, Error> {
     places
         .map(|place| {
             let line = bytes.get(place).ok_or_else(|| changed(&input.path))?;

@@ -150,7 +150,11 @@ impl Best {
 
 /// Several budgets served in turn: each takes its best candidates that no earlier one took, until the next one
 /// would pass its amount. Returns for each budget what it took, best first, and then the best that nobody took.
-pub fn share_out(lists: Vec<Vec<Candidate>>, budgets: &[Budget], spare: usize) -> (Vec<Vec<Candidate>>, Vec<Candidate>) {
+pub fn share_out(
+    lists: Vec<Vec<Candidate>>,
+    budgets: &[Budget],
+    spare: usize,
+) -> (Vec<Vec<Candidate>>, Vec<Candidate>) {
     let mut taken = std::collections::HashSet::new();
     let mut left: Vec<Candidate> = Vec::new();
     let mut shares = Vec::with_capacity(lists.len());
@@ -233,10 +237,15 @@ mod tests {
                     let got: Vec<u64> = shares[0].iter().map(|c| c.index).collect();
                     let want = naive(&all, budget);
                     assert_eq!(got, want, "{unit:?} {amount} {spare}");
-                    let mut rest: Vec<Candidate> = all.into_iter().filter(|c| !want.contains(&c.index)).collect();
+                    let mut rest: Vec<Candidate> =
+                        all.into_iter().filter(|c| !want.contains(&c.index)).collect();
                     rest.sort_by(Candidate::order);
                     let near: Vec<u64> = rest.iter().take(spare).map(|c| c.index).collect();
-                    assert_eq!(misses.iter().map(|c| c.index).collect::<Vec<_>>(), near, "{unit:?} {amount} {spare}");
+                    assert_eq!(
+                        misses.iter().map(|c| c.index).collect::<Vec<_>>(),
+                        near,
+                        "{unit:?} {amount} {spare}"
+                    );
                 }
             }
         }

@@ -130,7 +130,8 @@ pub fn score_ngrams(
     job.advance(shards[..first].iter().map(|s| s.bytes).sum(), sums.index);
 
     let reader = BlockReader::new(inputs, &shards[first..], read, sums.scored.seen.start(shards, first));
-    let init = || Worker { hasher: NgramHasher::new(options.order, options.buckets), scratch: Scratch::default() };
+    let init =
+        || Worker { hasher: NgramHasher::new(options.order, options.buckets), scratch: Scratch::default() };
     let work = |worker: &mut Worker, block: &Block| {
         let mut batch = Batch::default();
         let mut scores = vec![0.0; width];
@@ -192,7 +193,9 @@ impl Sums {
             noise: options
                 .noise
                 .iter()
-                .flat_map(|&seed| (0..options.budgets.len()).map(move |table| Philox::new(seed, table as u32)))
+                .flat_map(|&seed| {
+                    (0..options.budgets.len()).map(move |table| Philox::new(seed, table as u32))
+                })
                 .collect(),
             lots: Philox::new(options.noise.unwrap_or(0), SAMPLE_STREAM),
             index: 0,
@@ -253,7 +256,12 @@ impl Sums {
         Ok(())
     }
 
-    fn keep_weights(&mut self, tokens: u32, scores: &[f64], state: Option<(&State, usize)>) -> Result<(), Error> {
+    fn keep_weights(
+        &mut self,
+        tokens: u32,
+        scores: &[f64],
+        state: Option<(&State, usize)>,
+    ) -> Result<(), Error> {
         scores.iter().for_each(|score| self.weights.extend_from_slice(&score.to_le_bytes()));
         self.weights.extend_from_slice(&tokens.to_le_bytes());
         self.weights_held += 1;
@@ -289,7 +297,8 @@ impl Sums {
         let mut w = Writer::default();
         self.shard.write(&mut w);
         w.u64(self.pieces);
-        let sampled: Vec<_> = self.scored.sample.heap.iter().filter(|entry| entry.1 >= self.shard_start).collect();
+        let sampled: Vec<_> =
+            self.scored.sample.heap.iter().filter(|entry| entry.1 >= self.shard_start).collect();
         w.u64(sampled.len() as u64);
         for &&(word, index, score, tokens) in &sampled {
             [u64::from(word), index, score, u64::from(tokens)].iter().for_each(|&x| w.u64(x));
@@ -305,7 +314,9 @@ impl Sums {
     /// Adds up the finished shards at the front; returns how many there are.
     fn restore(&mut self, shards: &[Shard], state: &State, options: &ScoreOptions, hash: bool) -> usize {
         for (i, shard) in shards.iter().enumerate() {
-            let finished = state.get("score", i as u64).and_then(|bytes| read_shard(&bytes, options.budgets.len(), hash));
+            let finished = state
+                .get("score", i as u64)
+                .and_then(|bytes| read_shard(&bytes, options.budgets.len(), hash));
             let Some(finished) = finished else { return i };
             let pieces_held = |p| state.get(&weights_phase(i), p).is_some();
             if options.keep_weights && !(0..finished.pieces).all(pieces_held) {

@@ -115,7 +115,16 @@ impl Part {
 
     pub(super) fn write(&self, w: &mut Writer) {
         let t = &self.totals;
-        for x in [t.records, t.skipped, t.tokens, t.features, t.candidates, t.bytes, t.text_bytes, self.bad.len() as u64] {
+        for x in [
+            t.records,
+            t.skipped,
+            t.tokens,
+            t.features,
+            t.candidates,
+            t.bytes,
+            t.text_bytes,
+            self.bad.len() as u64,
+        ] {
             w.u64(x);
         }
         self.bad.iter().for_each(|message| w.bytes(message.as_bytes()));
@@ -133,7 +142,8 @@ impl Part {
             bytes: r.u64()?,
             text_bytes: r.u64()?,
         };
-        let bad = (0..r.len(8)?).map(|_| String::from_utf8(r.bytes()?.to_vec()).ok()).collect::<Option<_>>()?;
+        let bad =
+            (0..r.len(8)?).map(|_| String::from_utf8(r.bytes()?.to_vec()).ok()).collect::<Option<_>>()?;
         let part = Part { totals, bad, hash: r.bytes()?.to_vec() };
         (!hash || RunningHash::resume(&part.hash).is_some()).then_some(part)
     }

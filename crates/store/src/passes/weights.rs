@@ -27,7 +27,11 @@ pub fn each_weight(
     let (mut scores, mut tokens) = (Vec::new(), Vec::new());
     for (shard, &pieces) in scored.pieces.iter().enumerate() {
         for piece in 0..pieces {
-            let lost = || Error::range(format!("the resume state lost the weights of shard {shard}: run without --resume"));
+            let lost = || {
+                Error::range(format!(
+                    "the resume state lost the weights of shard {shard}: run without --resume"
+                ))
+            };
             let bytes = state.get(&weights_phase(shard), piece).ok_or_else(lost)?;
             if bytes.len() % size != 0 {
                 return Err(lost());

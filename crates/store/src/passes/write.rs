@@ -57,7 +57,7 @@ pub struct Example {
 /// What was written.
 #[derive(Debug, Clone, Default)]
 pub struct Written {
-    /// The output's files, which are complete but for the output's commit.
+    /// The output's files, which are complete but for the output's commit; none without an output.
     pub files: Vec<OutputFile>,
     /// N-grams of the records written.
     pub counts: Vec<u64>,
@@ -85,12 +85,12 @@ struct Part {
     texts: Vec<(usize, String)>,
 }
 
-/// Writes the chosen records of `inputs` into `output`; its commit is the caller's.
+/// Writes the chosen records of `inputs` into `output`, whose commit is the caller's; without one they are only looked at.
 pub fn write_chosen(
     inputs: &[Input],
     read: &ReadOptions,
     chosen: &Chosen,
-    output: &mut Output,
+    mut output: Option<&mut Output>,
     options: &WriteOptions,
     job: &Job,
 ) -> Result<Written, Error> {
@@ -99,19 +99,34 @@ pub fn write_chosen(
     let added = options.add_scores.as_deref().map(Added::new);
     let no_columns = added.as_ref().map(|added| added.columns("", &[])).transpose()?;
     let shape = || shape_of(inputs, read, picks, job);
-    let forms = Forms::new(output, inputs, read, no_columns.as_ref(), shape)?;
+    let forms = output
+        .as_deref()
+        .map(|output| Forms::new(output, inputs, read, no_columns.as_ref(), shape))
+        .transpose()?;
 
     // Tables of counts go round, each adding up until the end.
     let tables: Mutex<Vec<Vec<u64>>> = Mutex::default();
     let field = FieldPath::new(&read.text_field);
     let gather = Gather::new(inputs, picks, read);
-    let init = || Worker { hasher: NgramHasher::new(options.order, options.buckets), buffer: Vec::new(), text: Vec::new() };
+    let init = || Worker {
+        hasher: NgramHasher::new(options.order, options.buckets),
+        buffer: Vec::new(),
+        text: Vec::new(),
+    };
     let work = |worker: &mut Worker, piece: Piece| {
         let input = &inputs[piece.file as usize];
         let Worker { hasher, buffer, text } = worker;
-        let mut counts = tables.lock().unwrap_or_else(|e| e.into_inner()).pop().unwrap_or_else(|| vec![0; options.buckets as usize]);
-        let columns = added.as_ref().map(|added| added.columns(&input.name, &picks[piece.picks.clone()])).transpose()?;
-        let mut part = Part { file: piece.file, totals: FileTotals::default(), encoded: None, texts: Vec::new() };
+        let mut counts = tables
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .pop()
+            .unwrap_or_else(|| vec![0; options.buckets as usize]);
+        let columns = added
+            .as_ref()
+            .map(|added| added.columns(&input.name, &picks[piece.picks.clone()]))
+            .transpose()?;
+        let mut part =
+            Part { file: piece.file, totals: FileTotals::default(), encoded: None, texts: Vec::new() };
         let mut at = piece.picks.start;
         let mut look = |text: &str| {
             if picks[at].table.is_some() {
@@ -126,38 +141,43 @@ pub fn write_chosen(
             }
             at += 1;
         };
-        let form = forms.of(piece.file);
+        let form = forms.as_ref().map(|forms| forms.of(piece.file));
         let encoded = piece.records(input, picks, buffer, |records| {
             let records = seen(records, input, read, &field, text, &mut look)?;
+            let Some(form) = form else { return Ok(None) };
             let kept = kept_of(&records, &picks[piece.picks.clone()])?;
             let encoded = kept.as_ref().unwrap_or(&records).encode(form, read, columns.as_ref());
-            encoded.map_err(|message| Error::format(&input.path, None, message))
+            encoded.map(Some).map_err(|message| Error::format(&input.path, None, message))
         })?;
         tables.lock().unwrap_or_else(|e| e.into_inner()).push(counts);
-        part.encoded = (part.totals.records > 0).then_some(encoded);
+        part.encoded = encoded.filter(|_| part.totals.records > 0);
         Ok(part)
     };
 
     let mut written = Written { totals: vec![FileTotals::default(); inputs.len()], ..Written::default() };
     let mut texts = Vec::new();
-    let mut sink = Sink::new(output, &forms, inputs, read)?;
+    let mut sink = match (output.as_deref_mut(), &forms) {
+        (Some(output), Some(forms)) => Some(Sink::new(output, forms, inputs, read)?),
+        _ => None,
+    };
     let fold = |part: Part| {
         job.advance(part.totals.text_bytes, part.totals.records);
         written.totals[part.file as usize].add(&part.totals);
         texts.extend(part.texts);
-        match part.encoded {
-            Some(encoded) => sink.put(part.file, part.totals.records, encoded),
-            None => Ok(()),
+        match (&mut sink, part.encoded) {
+            (Some(sink), Some(encoded)) => sink.put(part.file, part.totals.records, encoded),
+            _ => Ok(()),
         }
     };
     for_each(|| gather.next(), options.threads, job, init, work, fold)?;
-    written.files = sink.finish()?;
+    written.files = sink.map(Sink::finish).transpose()?.unwrap_or_default();
     written.counts = vec![0; options.buckets as usize];
     for counts in tables.into_inner().unwrap_or_else(|e| e.into_inner()) {
         written.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
     }
     let examples = |which: &[usize]| which.iter().map(|&at| example(&picks[at], at, &texts)).collect();
-    (written.highest, written.lowest, written.misses) = (examples(&shown.highest), examples(&shown.lowest), examples(&shown.misses));
+    (written.highest, written.lowest, written.misses) =
+        (examples(&shown.highest), examples(&shown.lowest), examples(&shown.misses));
     Ok(written)
 }
 
@@ -188,7 +208,8 @@ fn seen<'a>(
         }
         Records::Lines(lines) if input.format.layout == Layout::Text => {
             let whole = read.is_whole(input);
-            let text = |line: &&'a str| if whole { line.strip_prefix('\u{FEFF}').unwrap_or(line) } else { *line };
+            let text =
+                |line: &&'a str| if whole { line.strip_prefix('\u{FEFF}').unwrap_or(line) } else { *line };
             let texts: Vec<&str> = lines.iter().map(text).collect();
             texts.iter().for_each(|text| look(text));
             Ok(Looked::Text(lines, texts))
@@ -207,7 +228,9 @@ fn kept_of<'a>(records: &Looked<'a>, picks: &[Pick]) -> Result<Option<Looked<'a>
     if picks.iter().all(|pick| pick.table.is_some()) {
         return Ok(None);
     }
-    let kept = |lines: &[&'a str]| lines.iter().zip(picks).filter(|(_, pick)| pick.table.is_some()).map(|(line, _)| *line).collect();
+    let kept = |lines: &[&'a str]| {
+        lines.iter().zip(picks).filter(|(_, pick)| pick.table.is_some()).map(|(line, _)| *line).collect()
+    };
     Ok(Some(match records {
         Looked::Json(lines) => Looked::Json(kept(lines)),
         Looked::Text(lines, texts) => Looked::Text(kept(lines), kept(texts)),
@@ -234,7 +257,9 @@ impl Looked<'_> {
 
 /// The shape of the kept JSON records.
 fn shape_of(inputs: &[Input], read: &ReadOptions, picks: &[Pick], job: &Job) -> Result<sink::Records, Error> {
-    let is_json = |pick: &&Pick| pick.table.is_some() && inputs[pick.candidate.file as usize].format.layout == Layout::Jsonl;
+    let is_json = |pick: &&Pick| {
+        pick.table.is_some() && inputs[pick.candidate.file as usize].format.layout == Layout::Jsonl
+    };
     let picks: Vec<Pick> = picks.iter().filter(is_json).copied().collect();
     let gather = Gather::new(inputs, &picks, read);
     let mut shape = sink::Records::default();
@@ -245,7 +270,9 @@ fn shape_of(inputs: &[Input], read: &ReadOptions, picks: &[Pick], job: &Job) -> 
         piece.records(input, &picks, &mut buffer, |records| {
             let Records::Lines(lines) = records else { return Ok(()) };
             for (line, pick) in lines.iter().zip(&picks[piece.picks.clone()]) {
-                shape.see(line).map_err(|message| Error::format(&input.path, Some(pick.candidate.ordinal + 1), message))?;
+                shape.see(line).map_err(|message| {
+                    Error::format(&input.path, Some(pick.candidate.ordinal + 1), message)
+                })?;
             }
             Ok(())
         })?;
@@ -272,7 +299,10 @@ impl Added {
         columns.push("source", Values::Named(Arc::new(vec![source.to_owned()]), vec![0; kept.len()]))?;
         columns.push("record", Values::U64(kept.iter().map(|pick| pick.candidate.ordinal).collect()))?;
         if self.tables.len() > 1 {
-            columns.push("target", Values::Named(self.tables.clone(), kept.iter().filter_map(|pick| pick.table).collect()))?;
+            columns.push(
+                "target",
+                Values::Named(self.tables.clone(), kept.iter().filter_map(|pick| pick.table).collect()),
+            )?;
         }
         Ok(columns)
     }

@@ -48,7 +48,10 @@ impl Columns {
             return Err(Error::range(format!("columns must differ in name: {name:?} is there twice")));
         }
         if self.columns.first().is_some_and(|(_, first)| first.len() != values.len()) {
-            return Err(Error::range(format!("columns must have one value for each record: {name:?} has {}", values.len())));
+            return Err(Error::range(format!(
+                "columns must have one value for each record: {name:?} has {}",
+                values.len()
+            )));
         }
         if let Values::Named(names, which) = &values
             && which.iter().any(|&i| i as usize >= names.len())
@@ -87,11 +90,18 @@ impl Columns {
             Values::Str(_) => DataType::Utf8,
             Values::Named(..) => dictionary(),
         };
-        self.columns.iter().map(|(name, values)| Field::new(format!("{KEY}_{name}"), data_type(values), false)).collect()
+        self.columns
+            .iter()
+            .map(|(name, values)| Field::new(format!("{KEY}_{name}"), data_type(values), false))
+            .collect()
     }
 
     /// The values of consecutive records, as arrays of the types of [`fields`](Self::fields).
-    pub(super) fn arrays(&self, first: usize, rows: usize) -> Result<Vec<ArrayRef>, arrow_schema::ArrowError> {
+    pub(super) fn arrays(
+        &self,
+        first: usize,
+        rows: usize,
+    ) -> Result<Vec<ArrayRef>, arrow_schema::ArrowError> {
         let range = first..first + rows;
         let array = |(_, values): &(String, Values)| -> Result<ArrayRef, arrow_schema::ArrowError> {
             Ok(match values {
@@ -100,7 +110,10 @@ impl Columns {
                 Values::Str(values) => Arc::new(StringArray::from_iter_values(&values[range.clone()])),
                 Values::Named(names, which) => {
                     let keys = Int32Array::from_iter_values(which[range.clone()].iter().map(|&i| i as i32));
-                    Arc::new(DictionaryArray::try_new(keys, Arc::new(StringArray::from_iter_values(names.iter())))?)
+                    Arc::new(DictionaryArray::try_new(
+                        keys,
+                        Arc::new(StringArray::from_iter_values(names.iter())),
+                    )?)
                 }
             })
         };

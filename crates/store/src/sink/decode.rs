@@ -3,7 +3,10 @@
 use super::json;
 use arrow_array::builder::{BooleanBuilder, GenericStringBuilder};
 use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{ArrayRef, GenericListArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array};
+use arrow_array::{
+    ArrayRef, GenericListArray, OffsetSizeTrait, PrimitiveArray, RecordBatch, RecordBatchOptions,
+    StructArray, new_null_array,
+};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, FieldRef, Fields, SchemaRef};
 use std::collections::HashMap;
@@ -24,14 +27,17 @@ pub(super) fn records(lines: &[&str], schema: &SchemaRef) -> Result<RecordBatch,
 
 /// The columns of objects' members.
 fn members(objects: &[Value], fields: &Fields) -> Result<Vec<ArrayRef>, String> {
-    let places: HashMap<&str, usize> = fields.iter().enumerate().map(|(i, field)| (field.name().as_str(), i)).collect();
+    let places: HashMap<&str, usize> =
+        fields.iter().enumerate().map(|(i, field)| (field.name().as_str(), i)).collect();
     let mut columns: Vec<Vec<Value>> = vec![vec![None; objects.len()]; fields.len()];
     for (row, object) in objects.iter().enumerate() {
         let Some(object) = object else { continue };
         for (i, (key, value)) in json::members(object)?.into_iter().enumerate() {
             let place = match fields.get(i) {
                 Some(field) if *field.name() == key => i,
-                _ => *places.get(&*key).ok_or_else(|| format!("it has a field {key:?} that its schema lacks"))?,
+                _ => *places
+                    .get(&*key)
+                    .ok_or_else(|| format!("it has a field {key:?} that its schema lacks"))?,
             };
             // Of members with one name the last counts, as in JSON.parse.
             columns[place][row] = Some(value).filter(|value| !value.starts_with('n'));
@@ -62,14 +68,18 @@ fn array(values: &[Value], data_type: &DataType) -> Result<ArrayRef, String> {
         DataType::Struct(fields) => {
             let nulls = NullBuffer::from_iter(values.iter().map(Option::is_some));
             let columns = members(values, fields)?;
-            Arc::new(StructArray::try_new(fields.clone(), columns, Some(nulls)).map_err(|error| error.to_string())?)
+            Arc::new(
+                StructArray::try_new(fields.clone(), columns, Some(nulls))
+                    .map_err(|error| error.to_string())?,
+            )
         }
         other => return Err(format!("a JSON value does not fit a column of type {other}")),
     })
 }
 
 fn numbers<T: ArrowPrimitiveType<Native: FromStr>>(values: &[Value]) -> Result<ArrayRef, String> {
-    let numbers: Vec<Option<T::Native>> = values.iter().map(|value| value.map(parse).transpose()).collect::<Result<_, String>>()?;
+    let numbers: Vec<Option<T::Native>> =
+        values.iter().map(|value| value.map(parse).transpose()).collect::<Result<_, String>>()?;
     Ok(Arc::new(PrimitiveArray::<T>::from_iter(numbers)))
 }
 
@@ -106,12 +116,17 @@ fn lists<O: OffsetSizeTrait>(values: &[Value], item: &FieldRef) -> Result<ArrayR
     }
     let nulls = NullBuffer::from_iter(values.iter().map(Option::is_some));
     let items = array(&all, item.data_type())?;
-    let list = GenericListArray::<O>::try_new(item.clone(), OffsetBuffer::from_lengths(lengths), items, Some(nulls));
+    let list =
+        GenericListArray::<O>::try_new(item.clone(), OffsetBuffer::from_lengths(lengths), items, Some(nulls));
     Ok(Arc::new(list.map_err(|error| error.to_string())?))
 }
 
 fn shorten(value: &str) -> String {
-    if value.chars().count() > 40 { value.chars().take(40).chain(['…']).collect() } else { value.to_owned() }
+    if value.chars().count() > 40 {
+        value.chars().take(40).chain(['…']).collect()
+    } else {
+        value.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -168,11 +183,16 @@ mod tests {
 
     /// Any JSON without objects whose members could be none, or null where nothing else is.
     fn value() -> impl Strategy<Value = Json> {
-        let leaf = prop_oneof![any::<bool>().prop_map(Json::from), any::<i64>().prop_map(Json::from), "(?s).*".prop_map(Json::from)];
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            "(?s).*".prop_map(Json::from)
+        ];
         leaf.prop_recursive(3, 20, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 1..4).prop_map(Json::from),
-                prop::collection::btree_map("[a-d]", inner, 1..4).prop_map(|map| Json::Object(map.into_iter().collect())),
+                prop::collection::btree_map("[a-d]", inner, 1..4)
+                    .prop_map(|map| Json::Object(map.into_iter().collect())),
             ]
         })
     }

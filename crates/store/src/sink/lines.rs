@@ -15,7 +15,9 @@ pub(super) fn put_json(raw: &str, extra: Option<(&Columns, usize)>, out: &mut Ve
         return Ok(());
     };
     let body = raw.trim_end().strip_suffix('}').ok_or("it is not a JSON object")?;
-    if memchr::memmem::find(raw.as_bytes(), KEY.as_bytes()).is_some() && json::members(raw)?.iter().any(|(key, _)| key == KEY) {
+    if memchr::memmem::find(raw.as_bytes(), KEY.as_bytes()).is_some()
+        && json::members(raw)?.iter().any(|(key, _)| key == KEY)
+    {
         out.push(b'{');
         for (key, value) in json::members(raw)?.iter().filter(|(key, _)| key != KEY) {
             put(out, key);
@@ -55,7 +57,10 @@ pub(super) fn text_as_json(field: &str, text: &str) -> String {
 /// Rows of a table as JSON records, a line each; nulls are left out.
 pub(super) fn rows_as_json(rows: &RecordBatch) -> Result<String, String> {
     let mut writer = arrow_json::LineDelimitedWriter::new(Vec::new());
-    writer.write(rows).and_then(|()| writer.finish()).map_err(|e| format!("a row cannot be put as JSON: {e}"))?;
+    writer
+        .write(rows)
+        .and_then(|()| writer.finish())
+        .map_err(|e| format!("a row cannot be put as JSON: {e}"))?;
     String::from_utf8(writer.into_inner()).map_err(|e| e.to_string())
 }
 
@@ -76,7 +81,10 @@ mod tests {
     fn a_line_stays_byte_for_byte_and_gains_one_member() {
         let raw = "  {\"text\" : \"a\\u00e9 \\/\",  \"n\":1.0e+2 }  ";
         assert_eq!(line(raw, false), format!("{raw}\n"));
-        assert_eq!(line(raw, true), "  {\"text\" : \"a\\u00e9 \\/\",  \"n\":1.0e+2 ,\"tamis\":{\"w\":0.5}}\n");
+        assert_eq!(
+            line(raw, true),
+            "  {\"text\" : \"a\\u00e9 \\/\",  \"n\":1.0e+2 ,\"tamis\":{\"w\":0.5}}\n"
+        );
         assert_eq!(line("{ }", true), "{ \"tamis\":{\"w\":0.5}}\n");
         // A mention of the key that is not it.
         let raw = r#"{"text":"tamis","x":{"tamis":1}"#;

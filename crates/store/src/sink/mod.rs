@@ -82,14 +82,22 @@ impl Forms {
             }
             Output::File(file) => file.target(),
         };
-        let unknown = || Error::range(format!("{}: an output file must end in .jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt", file.display()));
+        let unknown = || {
+            Error::range(format!(
+                "{}: an output file must end in .jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt",
+                file.display()
+            ))
+        };
         let Format { layout, compression } = Format::of(file).ok_or_else(unknown)?;
         let form = match layout {
             Layout::Jsonl => Form::Json(compression),
             Layout::Text => {
                 let fits = |input: &Input| input.format.layout == Layout::Text && !read.is_whole(input);
                 if let Some(other) = inputs.iter().find(|input| !fits(input)) {
-                    let why = format!("{} holds records that are no lines of text: name the output .jsonl or .parquet", other.path.display());
+                    let why = format!(
+                        "{} holds records that are no lines of text: name the output .jsonl or .parquet",
+                        other.path.display()
+                    );
                     return Err(Error::range(format!("{}: {why}", file.display())));
                 }
                 refuse_columns(columns, file)?;
@@ -147,7 +155,8 @@ fn union_of(
     if inputs.iter().any(|input| input.format.layout == Layout::Jsonl) {
         let fields = shape()?.fields();
         // Kept records of no file at all have no fields; the text is what every record of it would have.
-        let schema = if fields.is_empty() { text_schema(&read.text_field) } else { Arc::new(Schema::new(fields)) };
+        let schema =
+            if fields.is_empty() { text_schema(&read.text_field) } else { Arc::new(Schema::new(fields)) };
         schemas.push(("the JSONL files".into(), schema));
     }
     let schema = unify::union(&schemas).map_err(Error::range)?;
@@ -175,7 +184,8 @@ impl Form {
             }
             Layout::Parquet => {
                 let footer = table::metadata(input)?;
-                let metadata = footer.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+                let metadata =
+                    footer.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
                 Form::Table(Box::new(Table::new(footer.schema().clone(), metadata, columns)))
             }
         })
@@ -183,7 +193,9 @@ impl Form {
 
     /// Puts records as this form has them; `columns` has a row for each. `field` is where the text of a text file goes.
     pub(crate) fn encode(&self, raw: Raw, field: &str, columns: Option<&Columns>) -> Result<Encoded, String> {
-        let objects = |texts: &[&str]| -> Vec<String> { texts.iter().map(|text| lines::text_as_json(field, text)).collect() };
+        let objects = |texts: &[&str]| -> Vec<String> {
+            texts.iter().map(|text| lines::text_as_json(field, text)).collect()
+        };
         let json = |records: &mut dyn Iterator<Item = &str>| {
             let mut out = Vec::new();
             for (row, record) in records.enumerate() {
@@ -228,7 +240,9 @@ enum Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(form: &Form, place: Place<'a>) -> Result<Self, Error> {
         Ok(match form {
-            Form::Json(compression) | Form::Text(compression, _) => Writer::Lines(Stream::new(place, *compression)?),
+            Form::Json(compression) | Form::Text(compression, _) => {
+                Writer::Lines(Stream::new(place, *compression)?)
+            }
             Form::Table(table) => Writer::Table(Sheet::new(place, table)?),
         })
     }
@@ -262,7 +276,12 @@ pub(crate) struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    pub(crate) fn new(output: &'a mut Output, forms: &'a Forms, inputs: &'a [Input], read: &'a ReadOptions) -> Result<Self, Error> {
+    pub(crate) fn new(
+        output: &'a mut Output,
+        forms: &'a Forms,
+        inputs: &'a [Input],
+        read: &'a ReadOptions,
+    ) -> Result<Self, Error> {
         let (folder, open) = match output {
             Output::Folder(folder) => (Some(folder), None),
             Output::File(file) => (None, Some((Writer::new(forms.of(0), Place::File(file))?, 0))),

