@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { Command } from 'commander'
 import { TamisError } from '../errors.js'
+import type { SystemInfo } from '../system.js'
 import { alignColumns, print } from './terminal.js'
 
 /** The command. */
@@ -24,43 +25,29 @@ interface Check {
 }
 
 async function examine({ json }: { json?: boolean }): Promise<void> {
-  const { native, nativePath } = await import('../native.js')
-  const { platformName } = await import('../platform.js')
-  const { threads } = await import('../threads.js')
-  const facts = {
-    version: native.version(),
-    platform: platformName(),
-    node: process.version,
-    addon: nativePath,
-    instructionSets: native.instructionSets(),
-    threads: threads(),
-    devices: ['cpu'],
-    unicode: native.unicodeVersion(),
-  }
+  const { systemInfo } = await import('../system.js')
+  const info = systemInfo()
   const checks = await runChecks()
   const ok = checks.every((check) => check.ok)
-  if (json) print(JSON.stringify({ ...facts, ok, checks }))
-  else for (const line of describe(facts, checks)) print(line)
-  if (!ok) {
-    const failed = checks.filter((check) => !check.ok).map((check) => check.name)
-    throw new TamisError('ERR_TAMIS_INTERNAL', `wrong answers: ${failed.join(', ')}`)
-  }
+  if (json) print(JSON.stringify({ ...info, ok, checks }))
+  else for (const line of describe(info, checks)) print(line)
+  if (ok) return
+  const failed = checks.filter((check) => !check.ok).map((check) => check.name)
+  throw new TamisError('ERR_TAMIS_INTERNAL', `wrong answers: ${failed.join(', ')}`)
 }
 
-function describe(facts: Record<string, string | number | string[]>, checks: Check[]): string[] {
-  const { version, platform, node, addon, instructionSets, threads, unicode } = facts
-  const rows = [
-    ['version', version],
-    ['platform', platform],
-    ['node', node],
-    ['addon', addon],
-    ['instructions', (instructionSets as string[]).join(' ') || 'baseline'],
-    ['threads', threads],
-    ['devices', 'cpu (this version has no GPU backend)'],
-    ['Unicode', unicode],
+function describe(info: SystemInfo, checks: readonly Check[]): string[] {
+  return alignColumns([
+    ['version', info.version],
+    ['platform', info.platform],
+    ['node', info.node],
+    ['addon', info.addon],
+    ['instructions', info.instructionSets.join(' ') || 'baseline'],
+    ['threads', String(info.threads)],
+    ['devices', `${info.devices.join(' ')} (this version has no GPU backend)`],
+    ['Unicode', info.unicode],
     ...checks.map(({ name, ok, message }) => [name, ok ? 'ok' : `WRONG: ${message}`]),
-  ]
-  return alignColumns(rows.map((row) => row.map(String)))
+  ])
 }
 
 /** The first words of the generator for seed 0, published with it (Random123). */
