@@ -6,7 +6,7 @@
  * `npm pack` runs `tsx scripts/manifest.ts pack` before and `tsx scripts/manifest.ts restore` after. What is published
  * is its tarball: `npm publish` of the folder would tell the registry the restored manifest.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { main, root } from './command.js'
 
@@ -48,9 +48,8 @@ function pack(): void {
 
 function restore(): void {
   if (!existsSync(saved)) return
-  const text = readFileSync(saved, 'utf8')
-  replace(text)
-  renameSync(saved, `${saved}.last`)
+  replace(readFileSync(saved, 'utf8'))
+  rmSync(saved)
 }
 
 function platformPackages(version: string): string[] {
