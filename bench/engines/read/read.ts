@@ -1,0 +1,23 @@
+/**
+ * Reads the raw file of a job once.
+ *
+ *   tsx bench/engines/read/read.ts JOB.json    prints what it did as one line of JSON
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
+import { argv, resourceUsage, stdout } from 'node:process'
+import { native } from '../../../ts/native.js'
+import type { DsirJob, DsirRun } from '../../bench.js'
+
+const { raw, threads } = JSON.parse(readFileSync(argv[2] as string, 'utf8')) as DsirJob
+const job = new native.Job()
+const options = { textField: 'text', textUnit: 'line', maxRecord: 64 * 2 ** 20, onBad: 'throw' } as const
+const corpus = await native.openCorpus([raw], options, job)
+const started = performance.now()
+await native.readCorpus(corpus, threads, job)
+const run: DsirRun = {
+  seconds: (performance.now() - started) / 1000,
+  peakMegabytes: resourceUsage().maxRSS / 1000,
+}
+stdout.write(`${JSON.stringify(run)}\n`)
