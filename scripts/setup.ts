@@ -4,10 +4,13 @@
  *
  * `npm run setup`
  */
+import { ensureChromium } from './chromium.js'
 import { main } from './command.js'
 import { ensureLaterNode } from './later-node.js'
 
 await main(async () => {
+  const chromium = await ensureChromium()
+  console.log('path' in chromium ? `Chromium is at ${chromium.path}` : chromium.missing)
   const later = await ensureLaterNode()
   console.log('path' in later ? `Node.js ${later.version} is in .cache/` : later.missing)
 })

@@ -30,15 +30,11 @@ function draw(
       document: plotting.emptyDocument() as never,
       className: 'chart',
       width: page.width,
-      ariaLabel: label,
       ...build(page),
     }
-    const svg = plotting.plot(options) as unknown as {
-      setAttribute(k: string, v: string): void
-      outerHTML: string
-    }
-    svg.setAttribute('role', 'img')
-    return html`<div class="${page.narrow ? 'narrow' : 'wide'}">${new Markup(svg.outerHTML)}</div>`
+    const { outerHTML } = plotting.plot(options) as unknown as { outerHTML: string }
+    const which = page.narrow ? 'narrow' : 'wide'
+    return html`<div class="${which}" role="img" aria-label="${label}">${new Markup(outerHTML)}</div>`
   })
   return html`${drawings}`
 }

@@ -52,14 +52,14 @@ export function buildPage(
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="tamis ${report.tamis}">
 <link rel="icon" href="data:,">
-<title>${title} · tamis</title>
+<title>${labelText(title, 200)} · tamis</title>
 <style>${new Markup(STYLE)}</style>
 </head>
 <body>
 <div class="page">
 <header>
-<p class="kind">Selection report · ${report.method} · ${formatMoment(report.startedAt)}</p>
-<h1>${title}</h1>
+<p class="kind">Selection report · ${documentText(report.method)} · ${formatMoment(report.startedAt)}</p>
+<h1>${documentText(title)}</h1>
 <p class="lead">${leadSentence(report)}</p>
 <nav aria-label="Sections"><a href="#run">What ran</a><a href="#difference">How the kept differ</a><a href="#documents">The documents</a><a href="#details">Files and options</a><a href="#terms">Terms</a></nav>
 </header>
@@ -106,12 +106,9 @@ ${figure('Time taken', formatDuration(report.seconds), `${formatBytes(totals.byt
 </dl>`
 }
 
-function showWarnings({ warnings, totals }: SelectionReport): Markup | false {
-  const skipped =
-    totals.skipped > 0 &&
-    html`<li>${formatPlural(totals.skipped, 'bad record was', 'bad records were')} skipped.</li>`
-  if (!skipped && warnings.length === 0) return false
-  return html`<section class="warnings" aria-labelledby="warnings"><h2 id="warnings">Worth knowing</h2><ul>${skipped}${warnings.map(
+function showWarnings({ warnings }: SelectionReport): Markup | false {
+  if (warnings.length === 0) return false
+  return html`<section class="warnings" aria-labelledby="warnings"><h2 id="warnings">Worth knowing</h2><ul>${warnings.map(
     (warning) => html`<li>${documentText(warning)}</li>`,
   )}</ul></section>`
 }
@@ -144,7 +141,7 @@ ${inputs.length > MOST_FILES && html`<p class="note">The first ${MOST_FILES} of 
 <h3>Options</h3>
 <dl class="options">${settings.map(
     ([name, value]) =>
-      html`<div><dt><code>${name}</code></dt><dd>${documentText(formatOption(value))}</dd></div>`,
+      html`<div><dt><code>${documentText(name)}</code></dt><dd>${documentText(formatOption(value))}</dd></div>`,
   )}</dl>
 </section>`
 }
