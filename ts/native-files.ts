@@ -73,6 +73,12 @@ export interface NativeCounted {
   hashes: (string | null)[]
 }
 
+export interface NativeReadTotals {
+  files: NativeFileTotals[]
+  bad: string[]
+  bytesRead: number
+}
+
 export interface NativeScored {
   files(): NativeFileTotals[]
   bad(): string[]
@@ -154,6 +160,8 @@ export interface NativeFiles {
     phase: string,
     job: NativeJob,
   ): Promise<NativeCounted>
+  /** Reads every record and does nothing with it: what any pass costs at least. */
+  readCorpus(corpus: NativeCorpus, threads: number | undefined, job: NativeJob): Promise<NativeReadTotals>
   scoreCorpus(
     corpus: NativeCorpus,
     tables: Float64Array,

@@ -12,6 +12,7 @@ use tamis_store::passes::choose;
 use tamis_store::passes::count::{self, count_ngrams};
 use tamis_store::passes::examples::BucketNames;
 use tamis_store::passes::heap::{Budget, Unit};
+use tamis_store::passes::read::read_texts;
 use tamis_store::passes::score::{self, score_ngrams};
 use tamis_store::passes::seen::{self, Seen};
 use tamis_store::passes::weights::write_scores as write_scores_file;
@@ -45,6 +46,35 @@ fn totals(seen: &Seen) -> Vec<FileTotals> {
 
 fn hashes(seen: &Seen) -> Vec<Either<String, Null>> {
     seen.hashes().into_iter().map(|hash| hash.map_or(Either::B(Null), Either::A)).collect()
+}
+
+/// What a pass that only reads found.
+#[napi(object)]
+pub struct ReadTotals {
+    pub files: Vec<FileTotals>,
+    pub bad: Vec<String>,
+    pub bytes_read: f64,
+}
+
+/// Reads a corpus and finds every text, and does nothing with it: what any pass costs at least.
+#[napi]
+pub fn read_corpus<'env>(
+    env: &'env Env,
+    corpus: &Corpus,
+    threads: Option<u32>,
+    job: &Job,
+) -> Result<Object<'env>> {
+    let corpus = corpus.get()?;
+    let work = move |job: &tamis_kernels::job::Job| {
+        let threads = threads.map(|n| n as usize);
+        Ok(read_texts(&corpus.inputs, &corpus.shards, &corpus.read, threads, job)?)
+    };
+    job.begin();
+    promise(env, Some(job), work, |seen: Seen| ReadTotals {
+        files: totals(&seen),
+        bytes_read: number(seen.bytes_read),
+        bad: seen.bad,
+    })
 }
 
 #[napi(object)]
