@@ -77,6 +77,16 @@ test('many files share a bar', async (t) => {
   t.true(page.includes('The first 20 of 200 files'))
 })
 
+test('long names are cut to what tells them apart', async (t) => {
+  const [first] = sampleReport().inputs
+  const inputs = Array.from({ length: 30 }, (_, i) => ({
+    ...(first as NonNullable<typeof first>),
+    name: `crawl/2024-10/part-${String(i).padStart(5, '0')}-of-00030.jsonl.zst`,
+  }))
+  const page = await renderReport(sampleReport({ inputs }))
+  for (const label of ['…00000…', '…00019…', '10 other files']) t.true(page.includes(`>${label}<`), label)
+})
+
 test('a run of which there is little to say still makes a page', async (t) => {
   const none = new Float64Array(0)
   const page = await renderReport(

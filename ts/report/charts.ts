@@ -5,7 +5,7 @@
  * @module
  */
 import { formatShare, formatSignificant } from '../format.js'
-import { html, Markup } from './html.js'
+import { html, Markup, pathLabels } from './html.js'
 
 type Plotting = typeof import('./plot.js')
 
@@ -179,23 +179,26 @@ export interface Pair {
 export function drawPairs(
   plotting: Plotting,
   pairs: readonly Pair[],
-  options: { label: string; axis: string; share: boolean; shorten: (name: string, length: number) => string },
+  options: { label: string; axis: string; share: boolean },
 ): Markup {
   const scale = options.share ? 100 : 1
   const bars = pairs.flatMap(({ raw, kept }, row) => [
     { row, place: 0, value: raw * scale, fill: 'var(--raw)', text: format(raw) },
     { row, place: 1, value: kept * scale, fill: 'var(--kept)', text: format(kept) },
   ])
-  const names = pairs.map((pair, row) => ({ row, name: pair.name }))
   function format(value: number): string {
     return options.share ? formatShare(value) : formatSignificant(value)
   }
   return draw(plotting, options.label, ({ narrow }) => {
-    const longest = narrow ? 44 : 26
+    const labels = pathLabels(
+      pairs.map((pair) => pair.name),
+      narrow ? 44 : 30,
+    )
+    const names = labels.map((name, row) => ({ row, name }))
     return {
       height: pairs.length * (narrow ? 54 : 40) + 50,
       marginTop: 8,
-      marginLeft: narrow ? 4 : 190,
+      marginLeft: narrow ? 4 : 220,
       marginRight: 58,
       marginBottom: 40,
       x: { label: options.axis, grid: true, ticks: narrow ? 4 : 8, zero: true },
@@ -215,7 +218,7 @@ export function drawPairs(
         }),
         plotting.text(names, {
           fy: 'row',
-          text: ({ name }: { name: string }) => options.shorten(name, longest),
+          text: 'name',
           frameAnchor: narrow ? 'top-left' : 'left',
           textAnchor: narrow ? 'start' : 'end',
           dx: narrow ? 0 : -10,

@@ -6,7 +6,7 @@
 import { formatCount, formatShare, formatSignificant } from '../format.js'
 import { drawDistributions, drawPairs, drawShifts, type Pair, quantile, type Samples } from './charts.js'
 import type { BucketShift, InputReport, SelectionReport } from './data.js'
-import { documentText, html, labelText, type Markup, pathLabel } from './html.js'
+import { documentText, html, labelText, type Markup } from './html.js'
 
 type Plotting = typeof import('./plot.js')
 
@@ -117,7 +117,6 @@ function showSources({ inputs, totals }: SelectionReport, plotting: Plotting): M
       .join(' ')}`,
     axis: 'Share of documents (%)',
     share: true,
-    shorten: pathLabel,
   })}</figure>`
 }
 
@@ -130,7 +129,6 @@ function showDivergence(report: SelectionReport, plotting: Plotting): Markup | f
     label: `Bars: divergence of each target from the raw corpus and from the kept. ${describeDivergence(report)}.`,
     axis: 'KL(target‖corpus) (nats)',
     share: false,
-    shorten: labelText,
   })}</figure>`
 }
 

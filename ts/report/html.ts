@@ -81,10 +81,36 @@ export function cutText(text: string, length: number): string {
   return points.length <= length ? text : `${points.slice(0, length - 1).join('')}…`
 }
 
-/** A path for one line: the middle is left out, as names differ at their ends. */
-export function pathLabel(path: string, length: number): string {
-  const points = [...labelText(path, Number.MAX_SAFE_INTEGER)]
-  if (points.length <= length) return points.join('')
-  const tail = Math.ceil((length - 1) * 0.7)
+/**
+ * Paths for lines of a drawing. Of those that are too long first goes what they have in common, then the middle, as
+ * names differ at their ends.
+ */
+export function pathLabels(paths: readonly string[], length: number): string[] {
+  const labels = paths.map((path) => labelText(path, Number.MAX_SAFE_INTEGER))
+  const isLong = (label: string) => [...label].length > length
+  const long = labels.filter(isLong)
+  const start = commonStart(long)
+  const end = commonStart(long.map((label) => [...label.slice(start)].reverse().join('')))
+  return labels.map((label) => {
+    if (!isLong(label)) return label
+    const own = label.slice(start, label.length - end)
+    return cutMiddle(`${start > 0 ? '…' : ''}${own}${end > 0 ? '…' : ''}`, length)
+  })
+}
+
+/** How many characters all begin with, up to a border between words. */
+function commonStart(labels: readonly string[]): number {
+  const [first = '', ...others] = labels
+  if (others.length === 0) return 0
+  let common = 0
+  while (common < first.length && others.every((label) => label[common] === first[common])) common++
+  const border = /^.*[/._-]/s.exec(first.slice(0, common))
+  return border === null ? 0 : border[0].length
+}
+
+function cutMiddle(text: string, length: number): string {
+  const points = [...text]
+  if (points.length <= length) return text
+  const tail = Math.ceil((length - 1) * 0.6)
   return `${points.slice(0, length - 1 - tail).join('')}…${points.slice(-tail).join('')}`
 }
