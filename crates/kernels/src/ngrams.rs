@@ -6,6 +6,7 @@ mod texts;
 pub use hasher::{CacheStats, NgramHasher, Stats};
 pub use texts::Texts;
 
+use crate::job::{Aborted, Job};
 use crate::threads;
 use rayon::prelude::*;
 
@@ -40,7 +41,10 @@ fn tasks(texts: &Texts) -> Vec<std::ops::Range<usize>> {
 }
 
 /// The n-gram counts of each text.
-pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32) -> NgramRows {
+///
+/// # Errors
+/// [`Aborted`] if `job` was stopped.
+pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32, job: &Job) -> Result<NgramRows, Aborted> {
     let parts: Vec<NgramRows> = threads::pool().install(|| {
         tasks(texts)
             .into_par_iter()
@@ -50,6 +54,7 @@ pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32) -> NgramRows {
                     let mut rows = NgramRows::default();
                     let mut features = Vec::new();
                     for i in task {
+                        job.check()?;
                         features.clear();
                         let stats = hasher.for_each(texts.get(i), |bucket| features.push(bucket));
                         features.sort_unstable();
@@ -60,11 +65,11 @@ pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32) -> NgramRows {
                         rows.offsets.push(rows.buckets.len() as u32);
                         rows.tokens.push(stats.tokens);
                     }
-                    rows
+                    Ok(rows)
                 },
             )
-            .collect()
-    });
+            .collect::<Result<_, Aborted>>()
+    })?;
     let mut all = NgramRows { offsets: vec![0], ..NgramRows::default() };
     for part in parts {
         let before = all.buckets.len() as u32;
@@ -73,20 +78,26 @@ pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32) -> NgramRows {
         all.counts.extend(part.counts);
         all.tokens.extend(part.tokens);
     }
-    all
+    Ok(all)
 }
 
-/// Adds the n-gram counts of all texts to `counts` (`[buckets]`); returns how many n-grams were counted.
-pub fn count_ngrams(texts: &Texts, order: u32, buckets: u32, limit: Option<u64>, counts: &mut [u64]) -> u64 {
-    let whole = limit.map_or(texts.len(), |limit| {
-        let features = features(texts, order, buckets);
-        let mut sum = 0;
-        let behind = features.iter().position(|&n| {
-            sum += n;
-            sum > limit
-        });
-        behind.map_or(texts.len(), |i| i + 1)
-    });
+/// Adds the n-gram counts of all texts to `counts` (`[buckets]`); returns how many n-grams were counted. With a
+/// limit, texts behind the first one at which more than that many n-grams are counted are left out.
+///
+/// # Errors
+/// [`Aborted`] if `job` was stopped; `counts` are as they were.
+pub fn count_ngrams(
+    texts: &Texts,
+    order: u32,
+    buckets: u32,
+    limit: Option<u64>,
+    counts: &mut [u64],
+    job: &Job,
+) -> Result<u64, Aborted> {
+    let whole = match limit {
+        Some(limit) => texts_within(&features(texts, order, buckets, job)?, limit),
+        None => texts.len(),
+    };
     let cut: Vec<_> = tasks(texts)
         .into_iter()
         .filter(|task| task.start < whole)
@@ -95,30 +106,41 @@ pub fn count_ngrams(texts: &Texts, order: u32, buckets: u32, limit: Option<u64>,
     let empty = || (None::<NgramHasher>, vec![0u64; buckets as usize], 0);
     let (_, sums, total) = threads::pool().install(|| {
         cut.into_par_iter()
-            .fold(empty, |(hasher, mut sums, mut total), task| {
+            .try_fold(empty, |(hasher, mut sums, mut total), task| {
                 let mut hasher = hasher.unwrap_or_else(|| NgramHasher::new(order, buckets));
                 for i in task {
+                    job.check()?;
                     total += hasher.count(texts.get(i), &mut sums).features;
                 }
-                (Some(hasher), sums, total)
+                Ok((Some(hasher), sums, total))
             })
-            .reduce(empty, |(hasher, mut sums, total), (_, more, more_total)| {
+            .try_reduce(empty, |(hasher, mut sums, total), (_, more, more_total)| {
                 sums.iter_mut().zip(more).for_each(|(sum, n)| *sum += n);
-                (hasher, sums, total + more_total)
+                Ok((hasher, sums, total + more_total))
             })
-    });
+    })?;
     counts.iter_mut().zip(sums).for_each(|(count, n)| *count += n);
-    total
+    Ok(total)
+}
+
+/// How many texts it takes to come to more than `limit` features; all of them if they never do.
+fn texts_within(features: &[u64], limit: u64) -> usize {
+    let mut sum = 0;
+    let behind = features.iter().position(|&n| {
+        sum += n;
+        sum > limit
+    });
+    behind.map_or(features.len(), |i| i + 1)
 }
 
 /// How many n-grams each text has.
-fn features(texts: &Texts, order: u32, buckets: u32) -> Vec<u64> {
+fn features(texts: &Texts, order: u32, buckets: u32, job: &Job) -> Result<Vec<u64>, Aborted> {
     threads::pool().install(|| {
         tasks(texts)
             .into_par_iter()
             .flat_map_iter(|task| {
                 let mut hasher = NgramHasher::new(order, buckets);
-                task.map(move |i| hasher.features(texts.get(i)).features)
+                task.map(move |i| job.check().map(|()| hasher.features(texts.get(i)).features))
             })
             .collect()
     })
@@ -126,7 +148,16 @@ fn features(texts: &Texts, order: u32, buckets: u32) -> Vec<u64> {
 
 /// The sum over each text's n-grams of every table (`tables` is `[t, buckets]`): scores `[texts, t]`, and each
 /// text's tokens.
-pub fn score_ngrams(texts: &Texts, tables: &[f64], order: u32, buckets: u32) -> (Vec<f64>, Vec<u32>) {
+///
+/// # Errors
+/// [`Aborted`] if `job` was stopped.
+pub fn score_ngrams(
+    texts: &Texts,
+    tables: &[f64],
+    order: u32,
+    buckets: u32,
+    job: &Job,
+) -> Result<(Vec<f64>, Vec<u32>), Aborted> {
     let width = tables.len() / buckets as usize;
     let parts: Vec<(Vec<f64>, Vec<u32>)> = threads::pool().install(|| {
         tasks(texts)
@@ -138,14 +169,15 @@ pub fn score_ngrams(texts: &Texts, tables: &[f64], order: u32, buckets: u32) -> 
                     let tokens = task
                         .enumerate()
                         .map(|(row, i)| {
-                            hasher.score(texts.get(i), tables, &mut scores[row * width..][..width]).tokens
+                            job.check()?;
+                            Ok(hasher.score(texts.get(i), tables, &mut scores[row * width..][..width]).tokens)
                         })
-                        .collect();
-                    (scores, tokens)
+                        .collect::<Result<_, Aborted>>()?;
+                    Ok((scores, tokens))
                 },
             )
-            .collect()
-    });
+            .collect::<Result<_, Aborted>>()
+    })?;
     let (scores, tokens): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    (scores.concat(), tokens.concat())
+    Ok((scores.concat(), tokens.concat()))
 }

@@ -6,9 +6,11 @@
 //! O(n + k log k), in parallel on the shared pool, with the same result for any number of threads.
 
 mod resample;
+mod rows;
 mod select;
 
 pub use resample::{Resampled, resample};
+pub use rows::{gumbel_top_k_rows, top_k_rows};
 pub use select::{Ordered, top_k};
 
 use crate::philox::Philox;

@@ -36,6 +36,11 @@ impl Texts {
         self.ends.is_empty()
     }
 
+    /// Bytes of memory that the texts take.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// Text `i`.
     ///
     /// # Panics

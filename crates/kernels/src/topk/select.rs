@@ -1,6 +1,7 @@
 //! The k best items of a row, by a radix walk over ranks.
 
 use crate::threads;
+use half::{bf16, f16};
 use rayon::prelude::*;
 
 /// An item with a place in the order of [`top_k`].
@@ -42,7 +43,7 @@ macro_rules! ordered_float {
             #[inline(always)]
             fn rank(self, largest: bool) -> u64 {
                 // Adding 0 makes -0 a 0. The bits of negative numbers run backwards.
-                let bits = (self + 0.0).to_bits();
+                let bits = (self + <$t>::from(0u8)).to_bits();
                 let sign = 1 << (<$u>::BITS - 1);
                 let ascending = if bits & sign != 0 { !bits } else { bits | sign };
                 if self.is_nan() { 0 } else { ascending.rank(largest) }
@@ -53,7 +54,7 @@ macro_rules! ordered_float {
 
 ordered_unsigned!(u8, u16, u32, u64);
 ordered_signed!(i8 as u8, i16 as u16, i32 as u32, i64 as u64);
-ordered_float!(f32 as u32, f64 as u64);
+ordered_float!(f16 as u16, bf16 as u16, f32 as u32, f64 as u64);
 
 /// Bits of one step of the walk: a histogram of 2^11 counts stays in the first-level cache.
 const DIGIT: u32 = 11;
