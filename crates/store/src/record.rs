@@ -101,15 +101,23 @@ pub enum Reason {
 impl BadRecord {
     /// The error that names file and record.
     pub fn error(&self, input: &Input, options: &ReadOptions) -> Error {
-        let message = match &self.reason {
-            Reason::NoText(why) => {
-                format!("not a record with a string field \"{}\" ({why})", options.text_field)
-            }
-            Reason::TooLong(most) => format!(
-                "record of more than {most} bytes: raise --max-record (maxRecord) or pass over it with \
-                 --on-bad-record skip (onBadRecord)"
+        let (message, mend) = match &self.reason {
+            Reason::NoText(why) => (
+                format!("not a record with a string field \"{}\" ({why})", options.text_field),
+                "mend it, name another field with --text-field (textField)",
             ),
-            Reason::NotUtf8(at) => format!("not UTF-8 text (byte {at} of the record)"),
+            Reason::TooLong(most) => {
+                (format!("record of more than {most} bytes"), "raise --max-record (maxRecord)")
+            }
+            Reason::NotUtf8(at) => {
+                (format!("not UTF-8 text (byte {at} of the record)"), "convert the file to UTF-8")
+            }
+        };
+        let message = match options.on_bad {
+            OnBad::Throw => format!(
+                "{message}: {mend}, or pass over such records with --on-bad-record skip (onBadRecord)"
+            ),
+            OnBad::Skip => message,
         };
         Error::format(&input.path, Some(self.number), message)
     }
