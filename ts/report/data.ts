@@ -105,3 +105,11 @@ export interface Example {
   /** The beginning of its text. */
   text: string
 }
+
+/** What a page can be told beside the selection. */
+export interface PageOptions {
+  /** The command line that ran, shown as it is. */
+  command?: string
+  /** The heading. Default: how many documents were kept of how many. */
+  title?: string
+}

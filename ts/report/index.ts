@@ -6,11 +6,10 @@ import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { TamisError } from '../errors.js'
-import type { SelectionReport } from './data.js'
-import { buildPage, type PageOptions } from './page.js'
+import type { PageOptions, SelectionReport } from './data.js'
+import { buildPage } from './page.js'
 
 export type * from './data.js'
-export type { PageOptions } from './page.js'
 
 /**
  * The page as text. The plotting library is loaded by the first call. Same report, same text.

@@ -12,18 +12,10 @@ import {
   formatSignificant,
 } from '../format.js'
 import { quantile } from './charts.js'
-import type { Example, SelectionReport } from './data.js'
+import type { Example, PageOptions, SelectionReport } from './data.js'
 import { describeDivergence, showDifference } from './difference.js'
 import { documentText, html, labelText, Markup } from './html.js'
 import { STYLE } from './style.js'
-
-/** What a page can be told beside the selection. */
-export interface PageOptions {
-  /** The command line that ran, shown as it is. */
-  command?: string
-  /** The heading. Default: how many documents were kept of how many. */
-  title?: string
-}
 
 /** Of more files than these only the first are listed. */
 const MOST_FILES = 20
