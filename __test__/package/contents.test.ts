@@ -46,7 +46,7 @@ test('the packed manifest names every platform and has nothing of development', 
     manifest.optionalDependencies,
     Object.fromEntries(packages.platforms.map(({ name, version }) => [name, version])),
   )
-  t.deepEqual(new Set(packages.platforms.map(({ version }) => version)), new Set([manifest.version]))
+  for (const { name, version } of packages.platforms) t.is(version, manifest.version, name)
   for (const field of ['scripts', 'devDependencies', 'ava', 'napi']) t.false(field in manifest, field)
 })
 
@@ -54,10 +54,13 @@ test("a platform's package has the addon and its licences, and installs nothing 
   const packed = packages.platforms.find(({ name }) => name === `tamis-${platform}`)
   if (packed === undefined) return t.fail(`there is no package for ${platform}`)
   t.log(`${mebibytes(packed.size)} packed, ${mebibytes(packed.unpackedSize)} unpacked`)
-  t.deepEqual(
-    new Set(packed.files.map(({ path }) => path)),
-    new Set(['package.json', 'README.md', 'LICENSE', 'THIRD-PARTY-LICENSES', `tamis.${platform}.node`]),
-  )
+  t.deepEqual(packed.files.map(({ path }) => path).sort(), [
+    'LICENSE',
+    'README.md',
+    'THIRD-PARTY-LICENSES',
+    'package.json',
+    `tamis.${platform}.node`,
+  ])
   const manifest = packedManifest(packages.tarball(packed))
   t.is(manifest.main, `tamis.${platform}.node`)
   t.deepEqual(manifest.os, [process.platform])

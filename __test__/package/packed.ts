@@ -2,12 +2,12 @@
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { platformName } from '../../ts/platform.js'
 
-export const repository = fileURLToPath(new URL('../..', import.meta.url))
+export const repository = resolve(fileURLToPath(new URL('../..', import.meta.url)))
 export const platform = platformName()
 /** The addon that the platform's package has. */
 export const addon = resolve(repository, 'npm', platform, `tamis.${platform}.node`)
@@ -73,28 +73,38 @@ export async function packAll(): Promise<Packages> {
   }
   const [main] = (await pack()) as [Packed]
   const platforms = await pack(...readdirSync(join(source, 'npm')).map((name) => `./npm/${name}`))
-  const dependencies = runtimeDependencies().map((name) => join(repository, 'node_modules', name))
   return {
     folder,
     main,
     platforms,
-    dependencies: await pack(...dependencies, '--ignore-scripts'),
+    dependencies: await pack(...runtimeDependencies(), '--ignore-scripts'),
     tarball: ({ filename }) => join(tarballs, filename),
   }
 }
 
+/** The folders of what the main package needs at run time, all the way down. */
 function runtimeDependencies(): string[] {
   const found = new Set<string>()
-  const visit = (manifest: string) => {
-    const { dependencies = {} } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+  const visit = (folder: string) => {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
       dependencies?: Record<string, string>
     }
     for (const name of Object.keys(dependencies)) {
-      if (found.has(name)) continue
-      found.add(name)
-      visit(join(repository, 'node_modules', name, 'package.json'))
+      const dependency = resolveFrom(folder, name)
+      if (found.has(dependency)) continue
+      found.add(dependency)
+      visit(dependency)
     }
   }
-  visit(join(repository, 'package.json'))
+  visit(repository)
   return [...found]
+}
+
+/** The folder of a package that another one's code would find. */
+function resolveFrom(folder: string, name: string): string {
+  const candidate = join(folder, 'node_modules', name)
+  if (existsSync(join(candidate, 'package.json'))) return candidate
+  const parent = dirname(folder)
+  if (parent === folder) throw new Error(`${name} is not installed`)
+  return resolveFrom(parent, name)
 }
