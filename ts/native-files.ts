@@ -200,7 +200,6 @@ export interface NativeFiles {
       examples: number
       threads: number | undefined
     },
-    state: NativeState | undefined,
     job: NativeJob,
   ): Promise<NativeWritten>
   /** Puts the output in place, the manifest last; returns where that lies. */

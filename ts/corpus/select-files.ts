@@ -14,8 +14,8 @@ import type {
 } from '../native-files.js'
 import { checkBoolean, checkNumber, checkPositiveInteger } from '../options.js'
 import type { Example, InputReport, SelectionReport, SelectionTotals } from '../report/data.js'
-import { countExceeds, shareOut } from './dsir.js'
 import { checkApart, checkName, checkSideFile, type FileOptions, type FileRun } from './files.js'
+import { countExceeds, shareOut } from './shares.js'
 
 /** The passes of a selection. */
 export type SelectionPass = 'fit' | 'score' | 'write'
@@ -276,16 +276,15 @@ export async function scoreAndWrite(
           examples: EXAMPLES,
           threads,
         },
-        run.state,
         job,
       ),
     ),
   )
-  if (plan.scores !== undefined && run.state) {
-    const { state, job } = { state: run.state, job: run.job }
+  const { state } = run
+  if (plan.scores !== undefined && state) {
     run.check()
     state.markCommit()
-    await native.writeScores(plan.scores, corpus, scored, state, names, places.force, job)
+    await native.writeScores(plan.scores, corpus, scored, state, names, places.force, run.job)
   }
   const raw = scored.sample()
   const kept = chosen.sample()
