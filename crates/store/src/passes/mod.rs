@@ -19,3 +19,6 @@ pub mod write;
 
 /// How many messages of skipped records a pass keeps.
 pub const BAD_MESSAGES: usize = 20;
+
+#[cfg(test)]
+mod tests;
