@@ -36,7 +36,7 @@ for (const [signal, status] of [
   for (const pass of ['fit', 'score']) {
     test(`${signal} after the pass ${pass}: partial outputs go, and the line that resumes leads to the same bytes`, async (t) => {
       const cwd = await folder(t)
-      await writeCorpus(cwd, 3000)
+      await writeCorpus(cwd, 1000)
       const before = (await readdir(cwd)).sort()
       const stopped = await tamis(WORDS, { cwd, preload: stopAfter(pass, signal) })
       t.is(stopped.code, status, stopped.stderr)
@@ -63,7 +63,7 @@ for (const [signal, status] of [
 
 test('a stopped run tells a program so in JSON', async (t) => {
   const cwd = await folder(t)
-  await writeCorpus(cwd, 3000)
+  await writeCorpus(cwd, 1000)
   const { code, stdout } = await tamis([...WORDS, '--json'], { cwd, preload: stopAfter('fit', 'SIGINT') })
   t.is(code, 130)
   t.is(JSON.parse(stdout).error.code, 'ERR_TAMIS_ABORTED')

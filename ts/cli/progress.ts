@@ -34,15 +34,16 @@ export function showProgress(quiet: boolean): Progress {
 /** Speed and time left of the pass that runs. */
 class Pace {
   readonly pass: string
-  readonly #started = performance.now()
+  readonly #started: number
   readonly #first: number
   last: PassProgress
 
-  constructor(progress: PassProgress) {
+  constructor(progress: PassProgress, started: number) {
     this.pass = progress.pass
     this.last = progress
+    this.#started = started
     // What an earlier run did costs this one no time.
-    this.#first = progress.bytes
+    this.#first = progress.bytes < progress.totalBytes ? progress.bytes : 0
   }
 
   update(progress: PassProgress): void {
@@ -74,16 +75,17 @@ class Pace {
 
 class Bars implements Progress {
   #pace: Pace | undefined
+  #begun = performance.now()
   #bar: cliProgress.SingleBar | undefined
 
   update(progress: PassProgress): void {
     if (this.#pace?.pass !== progress.pass) {
       this.stop()
-      this.#pace = new Pace(progress)
+      this.#pace = new Pace(progress, this.#begun)
       this.#bar = new cliProgress.SingleBar(
         {
           format: '{pass} {bar} {percentage}%  {records}  {speed}  {left}',
-          barsize: Math.max(8, Math.min(30, (process.stderr.columns ?? 80) - 64)),
+          barsize: Math.max(8, Math.min(30, (process.stderr.columns || 80) - 64)),
           stream: process.stderr,
           fps: 10,
           linewrap: false,
@@ -94,6 +96,7 @@ class Bars implements Progress {
     }
     this.#pace.update(progress)
     this.#bar?.update(progress.bytes, this.#payload())
+    this.#begun = performance.now()
   }
 
   stop(): void {
@@ -104,21 +107,24 @@ class Bars implements Progress {
 
   #payload(): Record<string, string> {
     const { pass, records, speed, left } = this.#pace as Pace
-    return { pass: pass.padEnd(5), records, speed, left }
+    const plain = (text: string) => text.replaceAll('\u00a0', ' ')
+    return { pass: pass.padEnd(5), records, speed: plain(speed), left }
   }
 }
 
 class Lines implements Progress {
   #pace: Pace | undefined
+  #begun = performance.now()
   #told = 0
 
   update(progress: PassProgress): void {
     if (this.#pace?.pass !== progress.pass) {
       this.stop()
-      this.#pace = new Pace(progress)
+      this.#pace = new Pace(progress, this.#begun)
       this.#told = performance.now()
     }
     this.#pace.update(progress)
+    this.#begun = performance.now()
     if (performance.now() - this.#told < LINE_MS) return
     this.#told = performance.now()
     const { pass, percent, records, speed, left } = this.#pace

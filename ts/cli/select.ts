@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import type { FileSelection, FileSelectionOptions } from '../corpus/index.js'
 import { TamisError } from '../errors.js'
@@ -276,8 +276,8 @@ function summarize(
     dryRun,
     ...counts,
     manifest: counts.manifest ?? null,
-    scores: dryRun ? null : (scores ?? null),
-    report: report ?? null,
+    scores: dryRun || scores === undefined ? null : resolve(scores),
+    report: report === undefined ? null : resolve(report),
     targets: data.targets.map(({ name, kept }) => ({
       name,
       kept,
@@ -285,6 +285,12 @@ function summarize(
     })),
     warnings,
   }
+}
+
+/** A path as a person in this folder would write it. */
+function near(path: string): string {
+  const short = relative('', path)
+  return short === '' || short.startsWith('..') ? path : short
 }
 
 function table(selection: FileSelection, report: string | undefined, scores: string | undefined): string[] {
@@ -311,8 +317,10 @@ function table(selection: FileSelection, report: string | undefined, scores: str
   rows.push(['time', `${formatDuration(seconds)}, ${formatBytes(bytesRead)} read`])
   if (manifest === undefined) rows.push(['output', 'none: a dry run'])
   else {
-    rows.push(['output', files.length === 1 ? (files[0] as string) : formatPlural(files.length, 'file')])
-    rows.push(['manifest', manifest])
+    const [first = ''] = files
+    const folder = files.length === 1 ? '' : ` in ${near(dirname(manifest))}`
+    rows.push(['output', files.length === 1 ? near(first) : `${formatPlural(files.length, 'file')}${folder}`])
+    rows.push(['manifest', near(manifest)])
     if (scores !== undefined) rows.push(['scores', scores])
   }
   if (report !== undefined) rows.push(['report', report])
