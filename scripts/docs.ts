@@ -54,7 +54,9 @@ function table(rows: readonly Recipe[]): string[] {
   ]
 }
 
-const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ')
+function code(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ')
+}
 
 async function commandPage(): Promise<string> {
   const sections: string[] = []
