@@ -122,7 +122,11 @@ function showSources({ inputs, totals }: SelectionReport, plotting: Plotting): M
 
 function showDivergence(report: SelectionReport, plotting: Plotting): Markup | false {
   if (report.kl.length === 0) return false
-  const pairs = report.kl.map(({ target, raw, selected }) => ({ name: target, raw, kept: selected }))
+  const pairs = report.kl.map(({ target, raw, selected }) => ({
+    name: targetName(target),
+    raw,
+    kept: selected,
+  }))
   return html`<h3>Distance from the target</h3>
 <p class="note">Kullback-Leibler divergence of the target's n-grams from those of the raw corpus and of the kept: 0 where both have the same statistics.</p>
 <figure>${PAIRED}${drawPairs(plotting, pairs, {
@@ -130,6 +134,11 @@ function showDivergence(report: SelectionReport, plotting: Plotting): Markup | f
     axis: 'KL(target‖corpus) (nats)',
     share: false,
   })}</figure>`
+}
+
+/** A target that was given no name has a number. */
+export function targetName(name: string): string {
+  return /^\d+$/.test(name) ? `target ${Number(name) + 1}` : name
 }
 
 function showBuckets({ buckets }: SelectionReport, plotting: Plotting): Markup | false {

@@ -13,7 +13,7 @@ import {
 } from '../format.js'
 import { quantile } from './charts.js'
 import type { Example, PageOptions, SelectionReport } from './data.js'
-import { describeDivergence, showDifference } from './difference.js'
+import { describeDivergence, showDifference, targetName } from './difference.js'
 import { documentText, html, labelText, Markup } from './html.js'
 import { STYLE } from './style.js'
 
@@ -112,7 +112,7 @@ ${command !== undefined && html`<pre class="command">${documentText(command)}</p
 <thead><tr><th scope="col">Target</th><th scope="col">Files</th><th scope="col" class="n">Records</th><th scope="col" class="n">Tokens</th><th scope="col" class="n">Kept for it</th></tr></thead>
 <tbody>${targets.map(
     (target) =>
-      html`<tr><th scope="row"><bdi>${documentText(target.name)}</bdi></th><td class="value"><bdi>${documentText(listFiles(target.files))}</bdi></td><td class="n">${formatCount(target.records)}</td><td class="n">${formatCount(target.tokens)}</td><td class="n">${formatCount(target.kept)}</td></tr>`,
+      html`<tr><th scope="row"><bdi>${documentText(targetName(target.name))}</bdi></th><td class="value"><bdi>${documentText(listFiles(target.files))}</bdi></td><td class="n">${formatCount(target.records)}</td><td class="n">${formatCount(target.tokens)}</td><td class="n">${formatCount(target.kept)}</td></tr>`,
   )}</tbody></table></div>
 </section>`
 }
