@@ -50,11 +50,11 @@ function profile(sha256: string, jobFile: string): void {
   const args = ['--cpu-prof', `--cpu-prof-dir=${at}`, '--import=tsx', program, jobFile, sha256]
   const { status, stderr } = spawnSync(execPath, args, { encoding: 'utf8' })
   if (status !== 0 || !existsSync(at)) throw new Error(`the profiled run failed: ${stderr}`)
-  // The main thread's profile is the longest: the loader has one of its own.
+  // The loader's thread has a profile of its own.
   const profiles = readdirSync(at).map((name) => JSON.parse(readFileSync(join(at, name), 'utf8')) as Profile)
-  const { nodes, samples, timeDeltas } = profiles.sort(
-    (a, b) => b.samples.length - a.samples.length,
-  )[0] as Profile
+  const worked = ({ nodes }: Profile): boolean =>
+    nodes.some(({ callFrame }) => callFrame.url.endsWith('/ngrams.ts'))
+  const { nodes, samples, timeDeltas } = profiles.find(worked) as Profile
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
   const times = new Map<string, number>()
   for (const [i, sample] of samples.entries()) {

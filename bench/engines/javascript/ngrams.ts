@@ -169,7 +169,7 @@ export function ngramScanner(buckets: number, sha256: Sha256): (text: string) =>
     return hasher.bucket()
   }
 
-  return (input) => {
+  return function scanText(input) {
     const text = input.toLowerCase()
     const length = text.length
     if (scan.buckets.length < 2 * length) scan.buckets = new Uint32Array(2 * length)
