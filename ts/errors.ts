@@ -56,3 +56,13 @@ export function fromNative(error: unknown): TamisError {
   if (code !== undefined && message !== undefined) return new TamisError(code as TamisErrorCode, message)
   return new TamisError('ERR_TAMIS_INTERNAL', `internal error, please report it: ${text}`, { cause: error })
 }
+
+/**
+ * The same of a call that runs code of the caller (a getter, a proxy): what that threw stays as it is.
+ * @hidden
+ */
+export function fromCall(error: unknown): unknown {
+  // The binding layer gives every error that it makes the name of a status.
+  const isNative = error instanceof Error && 'code' in error && typeof error.code === 'string'
+  return isNative ? fromNative(error) : error
+}

@@ -71,18 +71,26 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best
 }
 
-/** Levenshtein's: the least number of letters to put in, take out or change. */
+/** The least number of letters to put in, take out, change, or swap with the next one. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  let before: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
+    const row = [i]
     for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+      const change = at(last, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? at(before, j - 2) + 1 : Infinity
+      row.push(Math.min(change, swap, at(last, j) + 1, at(row, j - 1) + 1))
     }
-    row = next
+    before = last
+    last = row
   }
-  return row[b.length] as number
+  return at(last, b.length)
+}
+
+function at(row: readonly number[], j: number): number {
+  return row[j] ?? Infinity
 }
 
 /** An integer in `min..max`, both allowed. */

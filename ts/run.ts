@@ -3,7 +3,7 @@
  * @hidden
  * @module
  */
-import { fromNative, TamisError } from './errors.js'
+import { fromCall, TamisError } from './errors.js'
 import { type NativeJob, native } from './native.js'
 import { checkSignal } from './options.js'
 
@@ -45,7 +45,7 @@ export async function later<T, V>({ call, finish }: Operation<T, V>, signal?: Ab
     return finish(value)
   } catch (error) {
     if (signal?.aborted) throw aborted(signal)
-    throw fromNative(error)
+    throw fromCall(error)
   } finally {
     signal?.removeEventListener('abort', stop)
   }
@@ -60,6 +60,6 @@ export function now<T, V>({ call, finish }: Operation<T, V>): V {
   try {
     return finish(call() as T)
   } catch (error) {
-    throw fromNative(error)
+    throw fromCall(error)
   }
 }

@@ -3,7 +3,8 @@
  *
  * A synchronous call reads the caller's memory in place and is done with it when it returns. A promise has copied
  * what it needs by the time the call returns, so that the caller may change, transfer or detach the data at once.
- * Data on a `SharedArrayBuffer` is copied by both, since another thread may write to it meanwhile.
+ * Data on a `SharedArrayBuffer` is copied by both, since another thread may write to it meanwhile. Results lie in
+ * memory of the addon: sending one to another thread copies it.
  * @module
  */
 import { TamisError } from './errors.js'

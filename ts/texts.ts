@@ -3,7 +3,7 @@
  * @hidden
  * @module
  */
-import { fromNative, TamisError } from './errors.js'
+import { fromCall, TamisError } from './errors.js'
 import { type NativeTexts, native } from './native.js'
 import { show } from './options.js'
 
@@ -18,6 +18,6 @@ export function packTexts(name: string, texts: unknown): NativeTexts {
   try {
     return new native.Texts(name, texts)
   } catch (error) {
-    throw fromNative(error)
+    throw fromCall(error)
   }
 }

@@ -124,7 +124,7 @@ function draws(
   const x = checkTensor('logWeights', logWeights, { types: FLOAT_TYPES, ranks: [1, 2] })
   const o = checkOptions('options', options, ['k', 'temperature', 'seed', 'stream'])
   const width = lastAxis('logWeights', x)
-  const k = checkCount('k', o.k)
+  const k = checkDraws(o.k, width)
   const temperature = checkNumber('temperature', o.temperature ?? 1, { above: 0 })
   const seed = parseSeed(o.seed)
   const stream = parseStream(o.stream)
@@ -137,6 +137,13 @@ function draws(
       keys: { type: 'float64', dims, data: keys },
     }),
   }
+}
+
+function checkDraws(k: unknown, width: number): number {
+  const count = checkCount('k', k)
+  if (count <= width) return count
+  const want = `k must be at most ${width}, the length of the last axis`
+  throw new TamisError('ERR_TAMIS_RANGE', `${want}, got ${count}: there are fewer weights`)
 }
 
 /** Every row needs a stream of its own. */
