@@ -78,6 +78,8 @@ pub fn count_ngrams(
         let totals = &mut part.totals;
         let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
         let stats = block.records(scratch, |record| {
+            // A block can be seconds of work on a busy machine.
+            job.check()?;
             totals.text_bytes += record.text.len() as u64;
             let tokens = if open {
                 let stats = hasher.count(record.text, &mut counts);

@@ -137,6 +137,8 @@ pub fn score_ngrams(
         let mut scores = vec![0.0; width];
         let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
         let stats = block.records(scratch, |record| {
+            // A block can be seconds of work on a busy machine.
+            job.check()?;
             let tokens = hasher.score(record.text, tables, &mut scores).tokens;
             batch.part.totals.text_bytes += record.text.len() as u64;
             batch.scores.extend_from_slice(&scores);
