@@ -301,10 +301,10 @@ export function stackTargets(
  * @throws TamisError `shape`, `target has no n-grams`, `smoothing`, and for smoothing 0 `raw has no n-grams`
  * @example
  * import { corpus, kernels } from 'tamis'
- * const [target, raw, kept] = [['red roses'], ['a red rose', 'a bank'], ['a red rose']].map((texts) =>
- *   kernels.countNgramsSync(texts),
- * )
- * const gain = corpus.klReduction(target, raw, kept)
+ * const target = kernels.countNgramsSync(['red roses'])
+ * const raw = kernels.countNgramsSync(['a red rose', 'a bank'])
+ * const kept = kernels.countNgramsSync(['a red rose'])
+ * console.log(corpus.klReduction(target, raw, kept) > 0) // true
  */
 export function klReduction(
   target: Tensor,

@@ -52,8 +52,8 @@ function asRows(rows: RowArrays): NgramRows {
  * @throws TamisError `ngrams must be`, `buckets must be`, `texts`
  * @example
  * import { kernels } from 'tamis'
- * const { buckets, counts, tokens } = await kernels.hashNgrams(['Alice went to the store'])
- * console.log(buckets.data.includes(6720), tokens.data[0]) // true 5: 'alice' falls into bucket 6720
+ * const { buckets, tokens } = await kernels.hashNgrams(['Alice went to the store'])
+ * console.log(buckets.data.includes(6720), tokens.data[0]) // true 5
  */
 export async function hashNgrams(
   texts: readonly string[],
