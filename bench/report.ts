@@ -82,6 +82,28 @@ export function report(
   ].join('\n')
 }
 
+/** The README's short form: a row an engine, its speed on each workload and how many times slower than tamis it is. */
+export function shortTable(
+  results: readonly { workload: Workload; measured: readonly Measured[] }[],
+): string {
+  const first = results[0]?.measured ?? []
+  const rows = first
+    .filter(({ engine }) => !engine.readsOnly)
+    .map(({ engine, threads }) => [
+      `${engine.name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      ...results.flatMap(({ measured }) => {
+        const of = (name: string, count: number): Measured | undefined =>
+          measured.find((m) => m.engine.name === name && m.threads === count)
+        const [mine, tamis] = [of(engine.name, threads), of('tamis', 1)]
+        if (!mine || !tamis) return ['', '']
+        const slower = engine.name.startsWith('tamis') ? '' : ratio(speed(tamis) / speed(mine))
+        return [speed(mine).toFixed(speed(mine) < 10 ? 2 : 1), slower]
+      }),
+    ])
+  const head = ['', ...results.flatMap(({ workload }) => [`${workload.name}, MB/s`, 'tamis is x faster'])]
+  return markdownTable(head, rows).join('\n')
+}
+
 function bars(find: (name: string, threads?: number) => Measured | undefined): string[] {
   const bar = (what: string, a: Measured | undefined, b: Measured | undefined, least: number): string[] => {
     if (!a || !b) return []

@@ -5,6 +5,7 @@
  *
  * Every engine runs in a process of its own; rounds are interleaved (each engine once, then each again), and the table
  * shows medians. Before the clock starts, all engines select from the smallest slice and must write the same bytes.
+ * `--save` writes RESULTS.md and the README's table.
  * @module
  */
 import { spawnSync } from 'node:child_process'
@@ -21,7 +22,7 @@ import { engines as reading } from './engines/read.js'
 import { engines as tamis } from './engines/tamis.js'
 import { countLines, takeLines } from './generate.js'
 import { describeMachine, type Limits, measureLimits } from './limits.js'
-import { type Measured, report } from './report.js'
+import { type Measured, report, shortTable } from './report.js'
 import { workload as dsir } from './workloads/dsir.js'
 import { workload as lowRepetition } from './workloads/dsir-low-repetition.js'
 
@@ -29,6 +30,7 @@ const ENGINES: readonly Engine[] = [...tamis, ...javascript, ...dataSelection, .
 const WORKLOADS: readonly Workload[] = [dsir, lowRepetition]
 const DATA = fileURLToPath(new URL('data', import.meta.url))
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url))
+const README = fileURLToPath(new URL('../README.md', import.meta.url))
 
 /** An engine with a number of threads and the part of the workload that it works on. */
 interface Contestant {
@@ -55,15 +57,24 @@ function main(): void {
   for (const engine of engines) engine.setUp?.()
   const limits = measureLimits()
   const sections: string[] = []
+  const results: { workload: Workload; measured: Measured[] }[] = []
   for (const workload of workloads) {
     const megabytes = positive('megabytes', values.megabytes) ?? (values.quick ? 20 : workload.megabytes)
-    const text = report(workload, megabytes, rounds, measure(workload, engines, megabytes, rounds))
-    console.log(`\n${text}`)
-    sections.push(text)
+    const measured = measure(workload, engines, megabytes, rounds)
+    results.push({ workload, measured })
+    sections.push(report(workload, megabytes, rounds, measured))
+    console.log(`\n${sections.at(-1)}`)
   }
   const head = heading(engines, limits)
   console.log(`\n${head}`)
-  if (values.save) writeFileSync(RESULTS, `# Results\n\n${head}\n\n${sections.join('\n\n')}\n`)
+  if (!values.save) return
+  writeFileSync(RESULTS, `# Results\n\n${head}\n\n${sections.join('\n\n')}\n`)
+  const between = /(<!-- bench -->\n)[\s\S]*?(<!-- end of bench -->)/
+  const readme = readFileSync(README, 'utf8')
+  writeFileSync(
+    README,
+    readme.replace(between, (_, begin, end) => `${begin}\n${shortTable(results)}\n\n${end}`),
+  )
 }
 
 function choose<T extends { name: string }>(
@@ -191,11 +202,14 @@ function runOnce(
   writeFileSync(jobFile, JSON.stringify(job))
   const { file, args, env } = engine.dsir(job, jobFile)
   const started = performance.now()
-  const child = spawnSync(file, args, {
-    encoding: 'utf8',
+  // Not in the root: nltk loads nothing that lies below the current folder, as the environment does there.
+  const options = {
+    cwd: DATA,
     env: { ...process.env, ...env },
+    encoding: 'utf8',
     maxBuffer: 1 << 28,
-  })
+  } as const
+  const child = spawnSync(file, args, options)
   const seconds = (performance.now() - started) / 1000
   if (child.status !== 0) throw new Error(`${label(contestant)} failed (${child.status}):\n${child.stderr}`)
   const digest = engine.readsOnly ? '' : createHash('sha256').update(readFileSync(out)).digest('hex')

@@ -9,8 +9,9 @@
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { argv, resourceUsage, stdout } from 'node:process'
+import { argv, stdout } from 'node:process'
 import type { DsirJob, DsirRun } from '../../bench.js'
+import { peakMegabytes } from '../../memory.js'
 import { forEachLine } from './lines.js'
 import { ngramScanner, type Scan } from './ngrams.js'
 import { gumbel } from './philox.js'
@@ -168,7 +169,7 @@ function run(job: DsirJob, sha256: Sha256): DsirRun {
       score: (scored - fitted) / 1000,
       write: (ended - scored) / 1000,
     },
-    peakMegabytes: resourceUsage().maxRSS / 1000,
+    peakMegabytes: peakMegabytes(),
     caches: { wordHits, wordMisses, pairHits, pairMisses },
   }
 }

@@ -6,9 +6,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { argv, resourceUsage, stdout } from 'node:process'
+import { argv, stdout } from 'node:process'
 import { native } from '../../../ts/native.js'
 import type { DsirJob, DsirRun } from '../../bench.js'
+import { peakMegabytes } from '../../memory.js'
 
 const { raw, threads } = JSON.parse(readFileSync(argv[2] as string, 'utf8')) as DsirJob
 const job = new native.Job()
@@ -18,6 +19,6 @@ const started = performance.now()
 await native.readCorpus(corpus, threads, job)
 const run: DsirRun = {
   seconds: (performance.now() - started) / 1000,
-  peakMegabytes: resourceUsage().maxRSS / 1000,
+  peakMegabytes: peakMegabytes(),
 }
 stdout.write(`${JSON.stringify(run)}\n`)

@@ -6,9 +6,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { argv, resourceUsage, stdout } from 'node:process'
+import { argv, stdout } from 'node:process'
 import { corpus } from 'tamis'
 import type { DsirJob, DsirRun } from '../../bench.js'
+import { peakMegabytes } from '../../memory.js'
 
 const job = JSON.parse(readFileSync(argv[2] as string, 'utf8')) as DsirJob
 const started = performance.now()
@@ -30,6 +31,6 @@ const { score = started, write = ended } = begun
 const run: DsirRun = {
   seconds: (ended - started) / 1000,
   phases: { fit: (score - started) / 1000, score: (write - score) / 1000, write: (ended - write) / 1000 },
-  peakMegabytes: resourceUsage().maxRSS / 1000,
+  peakMegabytes: peakMegabytes(),
 }
 stdout.write(`${JSON.stringify(run)}\n`)
