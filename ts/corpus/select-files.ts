@@ -42,7 +42,10 @@ export interface FileSelectionOptions extends FileOptions<SelectionPass> {
   scores?: string
   /** Another name of `scores`. */
   weightsFile?: string
-  /** Add score and source to the records, in a field `tamis`. Default false. */
+  /**
+   * Add score and source to the records: a member `tamis` of JSON records, columns `tamis_*` of Parquet. Default
+   * false.
+   */
   addScores?: boolean
   /** Go on with an interrupted run of the same options on the same files. Default false. */
   resume?: boolean

@@ -30,17 +30,14 @@ const failure = (code: string, message: RegExp) => ({ name: 'TamisError', code, 
 /** Ids in the order in which they are drawn. */
 async function order(): Promise<number[]> {
   const candidates = RAW.filter((record) => tokensOf(record.text) >= OPTIONS.minTokens).length
+  const { minTokens, seed } = OPTIONS
   const drawn: number[] = []
   const { logWeights, tokens } = await corpus.selectByImportance(texts(RAW), texts(GARDEN), {
     ...OPTIONS,
     count: 1,
   })
   for (let count = 1; count <= candidates; count++) {
-    const { indices } = await corpus.importanceResample(logWeights, count, {
-      tokens,
-      ...OPTIONS,
-      buckets: undefined,
-    } as never)
+    const { indices } = await corpus.importanceResample(logWeights, count, { tokens, minTokens, seed })
     drawn.push(...Array.from(indices.data as Uint32Array).filter((id) => !drawn.includes(id)))
   }
   return drawn

@@ -95,15 +95,15 @@ test('a null in a Parquet text column is a bad record, a missing column is said 
   const raw = join(dir, 'raw.parquet')
   await writeFile(raw, parquet(RAW.map((r) => (r.id === 70 ? { ...r, text: null as unknown as string } : r))))
   await refuses(raw, 'ERR_TAMIS_FORMAT', /raw\.parquet:71: not a record with a string field "text"/)
-  const { skipped, files } = await select(raw, { onBadRecord: 'skip' })
-  t.is(skipped, 1)
-  t.deepEqual(await ids(files[0] as string), await without(70))
   await refuses(raw, 'ERR_TAMIS_FORMAT', /raw\.parquet: no string column "body".*textField.*text, lang/, {
     textField: 'body',
   })
+  const { skipped, files } = await select(raw, { onBadRecord: 'skip' })
+  t.is(skipped, 1)
+  t.deepEqual(await ids(files[0] as string), await without(70))
 })
 
-test('a line of 200 MB is refused, or skipped without being held in memory', async (t) => {
+test.serial('a line of 200 MB is refused, or skipped without being held in memory', async (t) => {
   const { dir, select, refuses } = await setUp(t)
   const raw = join(dir, 'raw.jsonl')
   const out = createWriteStream(raw)
@@ -223,7 +223,7 @@ test('outputs that cannot be written', async (t) => {
   await writeFile(join(dir, 'file'), '')
   await t.throwsAsync(() => select(raw, { out: join(dir, 'file', 'kept.jsonl') }), {
     code: 'ERR_TAMIS_IO',
-    message: /file: cannot create/,
+    message: /file.*: cannot create: Not a directory/,
   })
   await t.throwsAsync(() => select(raw, { out: '/proc/kept.jsonl' }), {
     name: 'TamisError',

@@ -126,9 +126,9 @@ test('addScores adds score and source, and a second run replaces them', async (t
   t.is(report.examples.highest[0]?.source, 'raw.jsonl')
   const again = join(dir, 'again.parquet')
   await select({ out: again, addScores: true, count: 5 }, [out])
-  for (const row of (await read(again)) as unknown as { id: bigint; tamis: Record<string, unknown> }[]) {
-    t.is(row.tamis.source, 'kept.jsonl')
-    t.is(kept[Number(row.tamis.record)]?.id, Number(row.id))
+  for (const row of (await read(again)) as Record<string, unknown>[]) {
+    t.is(row.tamis_source, 'kept.jsonl')
+    t.is(kept[Number(row.tamis_record)]?.id, Number(row.id))
   }
   t.truthy(raw)
 })
@@ -150,18 +150,15 @@ test('the scores file has a row a record, from which another choice is made', as
     Array.from(logWeights.data as Float64Array),
   )
   const other = { count: 25, seed: 9, minTokens: 20 }
+  const { count, ...draw } = other
   const chosen = await corpus.importanceResample(
     {
       type: 'float64',
       dims: [rows.length],
       data: Float64Array.from(rows, (row) => row.log_weight as number),
     },
-    other.count,
-    {
-      ...other,
-      count: undefined,
-      tokens: { ...tokens, data: Uint32Array.from(rows, (row) => row.tokens as number) },
-    } as never,
+    count,
+    { ...draw, tokens: { ...tokens, data: Uint32Array.from(rows, (row) => row.tokens as number) } },
   )
   const { files } = await select({ ...other, out: join(dir, 'other.jsonl') }, raw)
   t.deepEqual(await ids(files[0] as string), Array.from(chosen.indices.data as Uint32Array))
@@ -235,7 +232,9 @@ test('the report holds what its pictures need', async (t) => {
   const { highest, misses } = report.examples
   t.true((highest[0]?.logWeight ?? 0) >= (highest[9]?.logWeight ?? 0))
   t.true((misses[0]?.key ?? 0) >= (misses[9]?.key ?? 0))
-  t.is(highest[0]?.text, RAW[highest[0]?.record as number]?.text)
+  const best = highest[0] as (typeof highest)[number]
+  const text = [...(RAW[best.record] as Document).text]
+  t.is(best.text, `${text.slice(0, 600).join('')}…`)
   const { gained, lost } = report.buckets
   t.is(gained.length, 15)
   for (const { raw, kept: share } of gained) t.true(share > raw)

@@ -59,12 +59,14 @@ export function documents(n: number, seed: number, share = 0.5): Document[] {
 
 export const texts = (records: readonly Document[]): string[] => records.map((record) => record.text)
 
-/** One line a record, each with its own spacing. */
-export function lines(records: readonly unknown[]): string[] {
-  return records.map((record, i) => JSON.stringify(record, null, i % 3 === 0 ? 1 : 0).replaceAll('\n', ' '))
+/** One line a record, with spaces in every third. */
+export function lines(records: readonly object[]): string[] {
+  return records.map((record) =>
+    JSON.stringify(record, null, Number('id' in record && record.id) % 3 === 0 ? 1 : 0).replaceAll('\n', ' '),
+  )
 }
 
-export const jsonl = (records: readonly unknown[]): string =>
+export const jsonl = (records: readonly object[]): string =>
   lines(records)
     .map((line) => `${line}\n`)
     .join('')

@@ -38,7 +38,7 @@ impl BucketNames {
         });
     }
 
-    /// Looks through the start of every file, about `bytes` in all.
+    /// Looks through the start of every file, about `bytes` of text in all.
     pub fn add_files(
         &mut self,
         inputs: &[Input],
@@ -55,17 +55,29 @@ impl BucketNames {
                 shards.iter().filter(|s| s.file as usize == file).take(1).cloned().collect();
             let reader = BlockReader::new(inputs, &first, &read, Start::default());
             let mut scratch = Scratch::default();
-            let mut seen = 0;
-            while seen < share && left > 0 {
+            let mut room = share.min(left);
+            left -= room;
+            while room > 0 {
                 job.check()?;
                 let Some((_, block)) = reader.next().map_err(|(_, error)| error)? else { break };
-                let stats = block.records(&mut scratch, |record| {
-                    self.add(record.text);
+                let looked = block.records(&mut scratch, |record| {
+                    // A row group, or a record, may hold far more than is looked through.
+                    if room == 0 {
+                        return Err(Error::Aborted);
+                    }
+                    self.add(start_of(record.text, room));
+                    room = room.saturating_sub(record.text.len().max(1) as u64);
                     Ok(())
-                })?;
-                seen += stats.bytes.max(1);
-                left = left.saturating_sub(stats.bytes.max(1));
+                });
+                match looked {
+                    Err(Error::Aborted) if room == 0 => {}
+                    looked => {
+                        looked?;
+                    }
+                }
             }
+            // What a short file leaves goes to the next ones.
+            left += room;
         }
         Ok(())
     }
@@ -78,4 +90,10 @@ impl BucketNames {
         };
         wanted.iter().map(most).collect()
     }
+}
+
+/// At most so many bytes of a text, cut between characters.
+fn start_of(text: &str, bytes: u64) -> &str {
+    let most = usize::try_from(bytes).unwrap_or(usize::MAX);
+    &text[..text.floor_char_boundary(most)]
 }
