@@ -1,7 +1,9 @@
 /** Runs the built command as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { documents, lines } from '../corpus/files/support.js'
 
@@ -19,6 +21,8 @@ export interface Start {
   env?: NodeJS.ProcessEnv
   /** Standard input; it is closed behind the text. `open`: nothing comes and nothing ends. */
   stdin?: string | { open: true }
+  /** A file that standard output goes to; it is then not given back. */
+  stdout?: string
   /** A module's text that runs before the command. */
   preload?: string
   /** Is told of the process at once. */
@@ -31,16 +35,18 @@ export function tamis(words: readonly string[], start: Start = {}): Promise<Ende
     ? ['--import', `data:text/javascript,${encodeURIComponent(start.preload)}`]
     : []
   const { TAMIS_DEBUG: _, NO_COLOR: __, FORCE_COLOR: ___, ...env } = process.env
+  const file = start.stdout === undefined ? undefined : openSync(start.stdout, 'w')
   const child = spawn(process.execPath, [...before, MAIN, ...words], {
     cwd: start.cwd,
     env: { ...env, ...start.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+    stdio: ['pipe', file ?? 'pipe', 'pipe'],
+  }) as ChildProcess & { stdin: Writable; stderr: Readable }
+  if (file !== undefined) closeSync(file)
   start.onStart?.(child)
   if (typeof start.stdin !== 'object') child.stdin.end(start.stdin ?? '')
   let stdout = ''
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
     stdout += text
   })
   child.stderr.setEncoding('utf8').on('data', (text) => {

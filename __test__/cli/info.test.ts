@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import test from 'ava'
 import { recipes } from 'tamis'
 import { tamis } from './command.js'
@@ -55,3 +56,15 @@ test('a reader who stops early is no failure', async (t) => {
   t.is(code, 0)
   t.is(stderr, '')
 })
+
+const full = existsSync('/dev/full')
+const fullTest = full ? test : test.skip
+
+fullTest(
+  `results that cannot be stored are a failure${full ? '' : ': no /dev/full to store them in'}`,
+  async (t) => {
+    const { code, stderr } = await tamis(['recipes'], { stdout: '/dev/full' })
+    t.is(code, 1)
+    t.regex(stderr, /^tamis: standard output cannot be written: [^\n]*ENOSPC[^\n]*\n$/)
+  },
+)

@@ -64,9 +64,15 @@ for (const [signal, status] of [
 test('a stopped run tells a program so in JSON', async (t) => {
   const cwd = await folder(t)
   await writeCorpus(cwd, 1000)
-  const { code, stdout } = await tamis([...WORDS, '--json'], { cwd, preload: stopAfter('fit', 'SIGINT') })
+  const { code, stdout, stderr } = await tamis([...WORDS, '--json'], {
+    cwd,
+    preload: stopAfter('fit', 'SIGINT'),
+  })
   t.is(code, 130)
-  t.is(JSON.parse(stdout).error.code, 'ERR_TAMIS_ABORTED')
+  const { error } = JSON.parse(stdout)
+  t.is(error.code, 'ERR_TAMIS_ABORTED')
+  t.is(error.resume, `tamis ${WORDS.join(' ')} --json --resume`)
+  t.true(stderr.trimEnd().endsWith(`tamis: to go on: ${error.resume}`))
 })
 
 /** Says when the command has begun to listen, so that a signal finds it at work. */

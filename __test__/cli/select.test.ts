@@ -218,7 +218,7 @@ test('skipped records are told and counted', async (t) => {
   const raw = await readFile(join(cwd, 'raw/a.jsonl'), 'utf8')
   await writeFile(join(cwd, 'raw/a.jsonl'), `not json\n${raw}`)
   const { code, stdout, stderr } = await tamis(
-    ['select', 'raw', ...BASE, '--out', 'kept', '--on-bad-record', 'skip', '--json'],
+    ['select', 'raw', ...BASE, '--out', 'kept', '--on-bad-record', 'skip', '--report', 'r.html', '--json'],
     { cwd },
   )
   t.is(code, 0, stderr)
@@ -227,6 +227,7 @@ test('skipped records are told and counted', async (t) => {
   t.is(bad.length, 1)
   t.true(warnings.some((warning: string) => warning.includes('1 bad record')))
   t.regex(stderr, /^tamis: skipped: .*a\.jsonl:1: /m)
+  t.regex(await readFile(join(cwd, 'r.html'), 'utf8'), /<li>[^<]*a\.jsonl:1: /)
 })
 
 test('counts are made in parts, merged, shown and fitted from', async (t) => {

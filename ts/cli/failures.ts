@@ -43,17 +43,23 @@ export function exitStatus(error: unknown): number {
   return 1
 }
 
+/** The same error, with the command line that goes on from what the run left. */
+export function withResume(error: Error, command: string): Error {
+  return Object.assign(error, { resume: command })
+}
+
 /** Says what went wrong, on stderr and, where a program listens, as JSON on stdout. */
 export function explain(error: unknown, json: boolean): void {
   const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
-  const { code } = error as { code?: string }
+  const { code, resume } = error as { code?: string; resume?: string }
   const known = error instanceof TamisError || error instanceof UsageError || error instanceof Stopped
   const usage = error instanceof CommanderError
   // The parser has told its own errors.
   if (!usage) tell(message)
+  if (resume !== undefined) tell(`to go on: ${resume}`)
   if (process.env.TAMIS_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   if (json) {
     const told = usage ? 'ERR_TAMIS_USAGE' : known ? code : 'ERR_TAMIS_INTERNAL'
-    print(JSON.stringify({ error: { code: told, message: message.replace(/^error: /, '') } }))
+    print(JSON.stringify({ error: { code: told, message: message.replace(/^error: /, ''), resume } }))
   }
 }

@@ -17,7 +17,7 @@ export interface PassProgress {
 
 /** Shows how far a run is. */
 export interface Progress {
-  update(progress: PassProgress): void
+  readonly update: (progress: PassProgress) => void
   /** Leaves the display as it is. */
   stop(): void
 }
@@ -78,7 +78,7 @@ class Bars implements Progress {
   #begun = performance.now()
   #bar: cliProgress.SingleBar | undefined
 
-  update(progress: PassProgress): void {
+  readonly update = (progress: PassProgress): void => {
     if (this.#pace?.pass !== progress.pass) {
       this.stop()
       this.#pace = new Pace(progress, this.#begun)
@@ -117,7 +117,7 @@ class Lines implements Progress {
   #begun = performance.now()
   #told = 0
 
-  update(progress: PassProgress): void {
+  readonly update = (progress: PassProgress): void => {
     if (this.#pace?.pass !== progress.pass) {
       this.stop()
       this.#pace = new Pace(progress, this.#begun)

@@ -16,7 +16,7 @@ import {
   formatShare,
   formatSignificant,
 } from '../format.js'
-import { Stopped, UsageError } from './failures.js'
+import { Stopped, UsageError, withResume } from './failures.js'
 import { quoteCommand, stoppable } from './interrupts.js'
 import { METHODS, type Method, type Setting } from './methods.js'
 import { parseCount, parseFraction, parseSize } from './numbers.js'
@@ -179,23 +179,33 @@ async function select(
   }
   if (report !== undefined) checkReport(report, given.force === true)
   const progress = showProgress(quiet)
-  let selection: FileSelection
-  try {
-    selection = await stoppable((signal) =>
-      method.select(raw, settings, { ...options, signal, onProgress: (p) => progress.update(p) }),
-    )
-  } catch (error) {
-    progress.stop()
-    throw sayHowToResume(error, words)
-  }
-  progress.stop()
+  const selection = await stoppable(async (signal) => {
+    try {
+      const done = await method.select(raw, settings, { ...options, signal, onProgress: progress.update })
+      if (report !== undefined) await drawReport(report, done, words)
+      return done
+    } finally {
+      progress.stop()
+    }
+  }).catch((error: unknown) => {
+    throw addResume(error, words)
+  })
   if (!quiet) warn(selection)
-  if (report !== undefined) {
-    const { writeReport } = await import('../report/index.js')
-    await writeReport(report, selection.report, { command: quoteCommand(words) })
-  }
   if (json) print(JSON.stringify(summarize(selection, report, given.scores, given.dryRun)))
   else if (!quiet) for (const line of table(selection, report, given.scores)) print(line)
+}
+
+async function drawReport(
+  path: string,
+  { report, bad }: FileSelection,
+  words: readonly string[],
+): Promise<void> {
+  const { writeReport } = await import('../report/index.js')
+  await writeReport(
+    path,
+    { ...report, warnings: [...report.warnings, ...bad] },
+    { command: quoteCommand(words) },
+  )
 }
 
 /** Keeps apart what the method declares and what every method has; refuses the options of other methods. */
@@ -244,15 +254,11 @@ function checkReport(path: string, force: boolean): void {
   }
 }
 
-/** Adds the command that goes on from what an ended run left. */
-function sayHowToResume(error: unknown, words: readonly string[]): unknown {
-  if (!(error instanceof Stopped || error instanceof TamisError)) return error
-  const resumable = error.message.includes('(--resume)')
-  if (resumable) {
-    const again = words.includes('--resume') ? words : [...words, '--resume']
-    tell(`to go on: ${quoteCommand(again)}`)
-  }
-  return error
+/** Adds the command that goes on from what an ended run left, if it left something. */
+function addResume(error: unknown, words: readonly string[]): unknown {
+  const ended = error instanceof Stopped || error instanceof TamisError
+  if (!ended || !error.message.includes('(--resume)')) return error
+  return withResume(error, quoteCommand(words.includes('--resume') ? words : [...words, '--resume']))
 }
 
 function warn({ bad, report }: FileSelection): void {

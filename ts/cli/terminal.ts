@@ -8,14 +8,18 @@ import type { WriteStream } from 'node:tty'
 /** Whether someone still reads stdout. */
 let open = true
 
-/** A reader that stops early (`| head`) is no failure: the run goes on, what it prints is dropped. */
+/**
+ * A reader that stops early (`| head`) is no failure: the run goes on, what it prints is dropped. Results that
+ * cannot be stored are one.
+ */
 export function tolerateClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      open = false
-    })
-  }
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    open = false
+    if (error.code === 'EPIPE') return
+    process.exitCode = 1
+    tell(`standard output cannot be written: ${error.message}`)
+  })
 }
 
 /** A line of the result. */
