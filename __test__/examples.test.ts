@@ -68,7 +68,7 @@ test('select-files writes the records that look like the target', async (t) => {
       .join('\n'),
   )
   const printed = await example('select-files', raw, target, out)
-  t.regex(printed, /^kept 30 of 300 candidates, 300 records\nKL reduction \d\.\d+, in /)
+  t.regex(printed, /^kept 30 of 300 candidates, 300 records\nKL reduction -?\d\.\d+, in /)
   const kept = await parse(out)
   t.is(kept.length, 30)
   t.true(kept.every((record) => record.cooking))

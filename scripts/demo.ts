@@ -41,17 +41,16 @@ const kept = readFileSync(resolve(out, 'kept.jsonl'), 'utf8')
   .map((line) => JSON.parse(line) as Mail)
 const share = (mail: readonly Mail[]): string =>
   `${((100 * mail.filter((m) => m.label === 'spam').length) / mail.length).toFixed(1)} %`
-const subjects = kept.flatMap((m) => (m.subject ? [m.subject] : []))
+const some = kept
+  .filter((_, i) => i % 57 === 0)
+  .map((m) => `  ${m.label.padEnd(4)}  ${(m.subject ?? '').slice(0, 70)}`)
 
 console.log(`
 The target is 300 messages of spam; no label was read to choose.
   spam among all ${raw.length} messages: ${share(raw)}
   spam among the ${kept.length} kept:      ${share(kept)}
 Some of what was kept:
-${subjects
-  .filter((_, i) => i % 80 === 0)
-  .map((s) => `  ${s.slice(0, 76)}`)
-  .join('\n')}
+${some.join('\n')}
 
 The kept records: ${shown('kept.jsonl')}
 The report:       ${shown('report.html')}`)
