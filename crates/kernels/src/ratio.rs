@@ -144,7 +144,8 @@ pub fn largest_shifts(before: &[f64], after: &[f64], k: usize) -> (Vec<u32>, Vec
     assert_eq!(before.len(), after.len(), "both sides must have one length");
     let scale = |side: &[f64]| Some(sum(side)).filter(|&total| total > 0.0).map_or(0.0, f64::recip);
     let (from, to) = (scale(before), scale(after));
-    let shifts: Vec<f64> = before.iter().zip(after).map(|(before, after)| after * to - before * from).collect();
+    let shifts: Vec<f64> =
+        before.iter().zip(after).map(|(before, after)| after * to - before * from).collect();
     let extreme = |sign: f64| {
         let mut best = top_k(&shifts, k.min(shifts.len()), sign > 0.0, true);
         best.retain(|&item| sign * shifts[item as usize] > 0.0);

@@ -88,20 +88,17 @@ impl Classes {
     }
 }
 
-/// Appends `text` in lower case to `out`.
-pub fn lower_into(text: &str, classes: &Classes, out: &mut String) {
-    for (at, c) in text.char_indices() {
-        match c {
-            'Σ' => {
-                let behind = at + c.len_utf8();
-                let is_final = sees_cased(text[..at].chars().rev(), classes)
-                    && !sees_cased(text[behind..].chars(), classes);
-                out.push(if is_final { 'ς' } else { 'σ' });
-            }
-            '\u{130}' => out.push_str("i\u{307}"),
-            _ if classes.of(c) & UPPER != 0 => out.push(lower(c)),
-            _ => out.push(c),
+/// The lower case of the character `c` at byte `at` of `text`.
+pub fn lower(text: &str, at: usize, c: char, classes: &Classes) -> (char, Option<char>) {
+    match c {
+        'Σ' => {
+            let is_final = sees_cased(text[..at].chars().rev(), classes)
+                && !sees_cased(text[at + c.len_utf8()..].chars(), classes);
+            (if is_final { 'ς' } else { 'σ' }, None)
         }
+        '\u{130}' => ('i', Some('\u{307}')),
+        _ if classes.of(c) & UPPER != 0 => (simple(c), None),
+        _ => (c, None),
     }
 }
 
@@ -116,7 +113,7 @@ fn sees_cased(mut chars: impl Iterator<Item = char>, classes: &Classes) -> bool 
 }
 
 /// The lower case of a character that has one of a single character.
-fn lower(c: char) -> char {
+fn simple(c: char) -> char {
     let code = c as u32;
     let run = tables::LOWER.partition_point(|run| run.1 < code);
     match tables::LOWER.get(run) {
@@ -124,5 +121,45 @@ fn lower(c: char) -> char {
             char::from_u32(code.wrapping_add_signed(difference)).unwrap_or(c)
         }
         _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
+    #[test]
+    fn all_code_points_have_the_classes_of_a_well_kept_source() {
+        let (major, minor, patch) = VERSION;
+        let source = unicode_properties::UNICODE_VERSION;
+        assert_eq!((u64::from(major), u64::from(minor), u64::from(patch)), source);
+        let classes = Classes::get();
+        for c in (0..=char::MAX as u32).filter_map(char::from_u32) {
+            let group = c.general_category_group();
+            let is_word =
+                c == '_' || matches!(group, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number);
+            assert_eq!(classes.of(c) & WORD != 0, is_word, "{c:?}");
+            let is_space = c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}');
+            assert_eq!(classes.of(c) & SPACE != 0, is_space, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn lower_case_is_that_of_the_same_version() {
+        let classes = Classes::get();
+        let lower_all = |text: &str| -> String {
+            let lower = text.char_indices().map(|(at, c)| lower(text, at, c, classes));
+            lower.flat_map(|(first, more)| std::iter::once(first).chain(more)).collect()
+        };
+        // A library of a later version may know the lower case of characters that are not assigned here.
+        let is_assigned = |c: &char| c.general_category() != GeneralCategory::Unassigned;
+        for c in (0..=char::MAX as u32).filter_map(char::from_u32).filter(is_assigned) {
+            for text in
+                [c.to_string(), format!("a{c}Σ"), format!("{c}Σ"), format!("aΣ{c}"), format!("aΣ{c}a")]
+            {
+                assert_eq!(lower_all(&text), text.to_lowercase(), "{text:?}");
+            }
+        }
     }
 }

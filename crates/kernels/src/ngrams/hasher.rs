@@ -1,7 +1,11 @@
 //! N-grams of one text after the other.
 
-use crate::sha256;
-use crate::unicode::{self, Classes, SPACE, WORD};
+use super::blocks;
+use super::cutter::{Cutter, Tokens};
+use super::messages::Messages;
+use super::pairs::{self, Pairs};
+use super::words::{Key, Place, SHORT, Words};
+use crate::cpu::Cpu;
 
 /// What was seen of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,54 +26,245 @@ pub struct CacheStats {
 
 /// Cuts texts into tokens and hashes their n-grams into buckets.
 pub struct NgramHasher {
-    order: u32,
-    buckets: u32,
+    order: usize,
+    buckets: usize,
+    cpu: Cpu,
+    /// Word numbers at which the tables start over.
+    last_id: u32,
+    tokens: Tokens,
+    words: Words,
+    pairs: Pairs,
+    messages: Messages,
+    piece: Piece,
+    stats: CacheStats,
+}
+
+/// What is known of the tokens of a piece.
+#[derive(Default)]
+struct Piece {
+    keys: Vec<(Key, u32)>,
+    /// Numbers of the words, with those in front that were kept.
+    ids: Vec<u32>,
+    /// Buckets by token and order.
+    features: Vec<u32>,
+    new_words: Vec<(Place, u32)>,
+    /// Tokens that are a new word again, and which.
+    again: Vec<(u32, u32)>,
+    new_pairs: Vec<u32>,
+}
+
+/// The n-grams of a piece.
+struct Features<'p> {
+    tokens: &'p Tokens,
+    /// `[tokens behind `first`, width]`
+    buckets: &'p [u32],
+    width: usize,
+    /// Tokens of earlier pieces at the front.
+    first: usize,
+    /// Tokens of the text before the piece.
+    seen: u64,
+}
+
+impl Features<'_> {
+    /// The buckets token by token, shorter orders first.
+    #[inline(always)]
+    fn for_each(&self, mut f: impl FnMut(u32)) {
+        let mut rows = self.buckets.chunks_exact(self.width);
+        let ragged = (self.width as u64 - 1).saturating_sub(self.seen) as usize;
+        for (i, row) in rows.by_ref().take(ragged).enumerate() {
+            row[..self.seen as usize + i + 1].iter().for_each(|&bucket| f(bucket));
+        }
+        let whole = self.buckets.len().min(ragged * self.width);
+        self.buckets[whole..].iter().for_each(|&bucket| f(bucket));
+    }
 }
 
 impl NgramHasher {
     /// A hasher of n-grams of 1..=`order` tokens into `buckets` buckets; both at least 1.
     pub fn new(order: u32, buckets: u32) -> Self {
+        NgramHasher::with_cpu(order, buckets, Cpu::current())
+    }
+
+    fn with_cpu(order: u32, buckets: u32, cpu: Cpu) -> Self {
         assert!(order >= 1 && buckets >= 1);
-        NgramHasher { order, buckets }
+        NgramHasher {
+            order: order as usize,
+            buckets: buckets as usize,
+            cpu,
+            last_id: u32::MAX - (1 << 20),
+            tokens: Tokens::new(),
+            words: Words::new(),
+            pairs: Pairs::new(),
+            messages: Messages::new(cpu, buckets),
+            piece: Piece::default(),
+            stats: CacheStats::default(),
+        }
     }
 
-    fn tokens(&self, text: &str) -> Vec<String> {
-        let classes = Classes::get();
-        let mut lowered = String::new();
-        unicode::lower_into(text, classes, &mut lowered);
-        let mut tokens: Vec<String> = Vec::new();
-        let mut before = SPACE;
-        for c in lowered.chars() {
-            let class = classes.of(c) & (WORD | SPACE);
-            if class != SPACE {
-                if class != before {
-                    tokens.push(String::new());
+    /// Hands the n-grams of `text` to `f`, a piece after the other.
+    #[inline(always)]
+    fn pieces(&mut self, text: &str, mut f: impl FnMut(Features)) -> Stats {
+        let mut cutter = Cutter::new(text);
+        self.tokens.clear();
+        self.piece.ids.clear();
+        let mut seen = 0u64;
+        let mut more = true;
+        while more {
+            more = fill(self.cpu, &mut cutter, &mut self.tokens);
+            let first = self.piece.ids.len();
+            let count = self.tokens.len() - first;
+            if count > 0 {
+                let width = (self.order as u64).min(seen + count as u64) as usize;
+                self.look_up(first, width);
+                let buckets = &self.piece.features[..count * width];
+                f(Features { tokens: &self.tokens, buckets, width, first, seen });
+            }
+            seen += count as u64;
+            if more {
+                let keep = (self.order - 1).min(self.tokens.len());
+                self.tokens.keep_last(keep);
+                let ids = &mut self.piece.ids;
+                ids.drain(..ids.len() - keep);
+            }
+        }
+        self.stats_of(seen)
+    }
+
+    fn stats_of(&self, tokens: u64) -> Stats {
+        let longest = tokens.min(self.order as u64);
+        // Windows of 1, 2, ... longest tokens: tokens, tokens - 1, ...
+        let features = longest * tokens - longest * longest.saturating_sub(1) / 2;
+        Stats { tokens: tokens.min(u32::MAX.into()) as u32, features }
+    }
+
+    /// Finds the buckets of all n-grams that end behind the first `first` tokens.
+    fn look_up(&mut self, first: usize, width: usize) {
+        if self.words.next() > self.last_id {
+            self.words.clear();
+            self.pairs.clear();
+            // Kept words get numbers of their own, which no table knows.
+            self.piece.ids.iter_mut().for_each(|id| *id = self.words.fresh());
+        }
+        let count = self.tokens.len() - first;
+        let places = self.piece.features.len().max(count * width);
+        self.piece.features.resize(places, 0);
+        let known = self.words.next();
+        self.piece.new_pairs.clear();
+        self.make_keys(first);
+        self.find_words(first, width, known);
+        if width >= 2 {
+            self.find_pairs(first, width);
+        }
+        for order in 3..=width {
+            self.push_windows(first, width, order);
+        }
+        self.messages.finish(&mut self.piece.features);
+        self.learn(first, width, known);
+    }
+
+    #[inline(never)]
+    fn make_keys(&mut self, first: usize) {
+        let NgramHasher { tokens, words, piece, .. } = self;
+        let bytes = tokens.bytes();
+        piece.keys.clear();
+        piece.keys.extend(tokens.places().skip(first).map(|(start, len)| {
+            let key = Key::new(bytes, start, len);
+            (key, words.prepare(key))
+        }));
+    }
+
+    #[inline(never)]
+    fn find_words(&mut self, first: usize, width: usize, known: u32) {
+        let NgramHasher { tokens, words, messages, piece, .. } = self;
+        let Piece { keys, ids, features, new_words, again, .. } = piece;
+        let bytes = tokens.bytes();
+        new_words.clear();
+        again.clear();
+        for (i, &(key, set)) in keys.iter().enumerate() {
+            let (start, len) = tokens.place(first + i);
+            let next = words.next();
+            let (found, place) = if len <= SHORT {
+                (words.short(key, set), Place::Short(set))
+            } else {
+                words.long(&bytes[start..start + len])
+            };
+            features[i * width] = found.bucket;
+            ids.push(found.id);
+            if found.id >= known {
+                if found.id == next {
+                    new_words.push((place, i as u32));
+                    messages.push(bytes, [(start, len)].into_iter(), i * width, features);
+                } else {
+                    again.push((i as u32, found.id - known));
                 }
-                tokens.last_mut().expect("just begun").push(c);
             }
-            before = class;
         }
-        tokens
     }
 
-    fn each(&self, text: &str, mut f: impl FnMut(u32, &str)) -> Stats {
-        let tokens = self.tokens(text);
-        let mut features = 0;
-        for end in 0..tokens.len() {
-            for order in 1..=(self.order as usize).min(end + 1) {
-                let ngram = tokens[end + 1 - order..=end].join(" ");
-                let words = sha256::words(ngram.as_bytes());
-                let bucket = words.iter().fold(0, |r, &w| (r << 32 | u64::from(w)) % u64::from(self.buckets));
-                f(bucket as u32, &ngram);
-                features += 1;
+    #[inline(never)]
+    fn find_pairs(&mut self, first: usize, width: usize) {
+        let NgramHasher { pairs, piece, .. } = self;
+        let Piece { ids, features, new_pairs, .. } = piece;
+        for pair in ids[first.saturating_sub(1)..].windows(2) {
+            pairs.prepare(pairs::key(pair[0], pair[1]));
+        }
+        // The first token of a text ends no pair.
+        for at in first.max(1)..ids.len() {
+            let (is_there, bucket) = pairs.get(pairs::key(ids[at - 1], ids[at]));
+            let place = (at - first) * width + 1;
+            features[place] = bucket;
+            if !is_there {
+                new_pairs.push(at as u32);
             }
         }
-        Stats { tokens: tokens.len() as u32, features }
+        self.push_pairs(first, width);
+    }
+
+    #[inline(never)]
+    fn push_pairs(&mut self, first: usize, width: usize) {
+        let NgramHasher { tokens, messages, piece, .. } = self;
+        let Piece { features, new_pairs, .. } = piece;
+        let bytes = tokens.bytes();
+        for &at in new_pairs.iter() {
+            let at = at as usize;
+            let place = (at - first) * width + 1;
+            messages.push(bytes, [tokens.place(at - 1), tokens.place(at)].into_iter(), place, features);
+        }
+    }
+
+    fn push_windows(&mut self, first: usize, width: usize, order: usize) {
+        let NgramHasher { tokens, messages, piece, .. } = self;
+        let bytes = tokens.bytes();
+        for at in first.max(order - 1)..tokens.len() {
+            let window = (at + 1 - order..=at).map(|i| tokens.place(i));
+            messages.push(bytes, window, (at - first) * width + order - 1, &mut piece.features);
+        }
+    }
+
+    #[inline(never)]
+    fn learn(&mut self, first: usize, width: usize, known: u32) {
+        let NgramHasher { words, pairs, piece, .. } = self;
+        let Piece { ids, features, new_words, again, new_pairs, .. } = piece;
+        for (id, &(place, i)) in (known..).zip(new_words.iter()) {
+            words.learn(place, id, features[i as usize * width]);
+        }
+        for &(i, new) in again.iter() {
+            features[i as usize * width] = features[new_words[new as usize].1 as usize * width];
+        }
+        for &at in new_pairs.iter() {
+            let at = at as usize;
+            pairs.insert(pairs::key(ids[at - 1], ids[at]), features[(at - first) * width + 1]);
+        }
+        let asked = if width >= 2 { ids.len() - first.max(1) } else { 0 };
+        self.stats.word_misses += new_words.len() as u64;
+        self.stats.word_hits += (ids.len() - first - new_words.len()) as u64;
+        self.stats.pair_misses += new_pairs.len() as u64;
+        self.stats.pair_hits += (asked - new_pairs.len()) as u64;
     }
 
     /// Calls `f` with the bucket of every n-gram, in order of the token where it ends, shorter ones first.
     pub fn for_each(&mut self, text: &str, mut f: impl FnMut(u32)) -> Stats {
-        self.each(text, |bucket, _| f(bucket))
+        self.pieces(text, |features| features.for_each(&mut f))
     }
 
     /// Adds 1 to `counts` for every n-gram.
@@ -80,28 +275,90 @@ impl NgramHasher {
     /// The sum over the n-grams of each table: `tables` is `[t, buckets]`, `scores` `[t]`.
     pub fn score(&mut self, text: &str, tables: &[f64], scores: &mut [f64]) -> Stats {
         scores.fill(0.0);
-        let buckets = self.buckets as usize;
-        self.for_each(text, |bucket| {
+        let buckets = self.buckets;
+        self.pieces(text, |features| {
             for (score, table) in scores.iter_mut().zip(tables.chunks_exact(buckets)) {
-                *score += table[bucket as usize];
+                features.for_each(|bucket| *score += table[bucket as usize]);
             }
         })
     }
 
     /// The number of tokens and n-grams, without hashing.
     pub fn features(&mut self, text: &str) -> Stats {
-        let tokens = self.tokens(text).len() as u64;
-        let features = (1..=u64::from(self.order)).map_while(|j| (tokens + 1).checked_sub(j)).sum();
-        Stats { tokens: tokens as u32, features }
+        let mut cutter = Cutter::new(text);
+        self.tokens.clear();
+        let mut seen = 0;
+        let mut more = true;
+        while more {
+            more = fill(self.cpu, &mut cutter, &mut self.tokens);
+            seen += self.tokens.len() as u64;
+            self.tokens.keep_last(0);
+        }
+        self.stats_of(seen)
     }
 
     /// Calls `f` with the bucket and the text of every n-gram; slow.
-    pub fn explain(&mut self, text: &str, f: impl FnMut(u32, &str)) -> Stats {
-        self.each(text, f)
+    pub fn explain(&mut self, text: &str, mut f: impl FnMut(u32, &str)) -> Stats {
+        let mut ngram = String::new();
+        self.pieces(text, |features| {
+            for (i, row) in features.buckets.chunks_exact(features.width).enumerate() {
+                let behind = features.first + i + 1;
+                for (order, &bucket) in (1..=behind).zip(row) {
+                    ngram.clear();
+                    for token in behind - order..behind {
+                        let token = features.tokens.get(token);
+                        let token =
+                            str::from_utf8(token).expect("borders of tokens are borders of characters");
+                        ngram.push_str(if ngram.is_empty() { "" } else { " " });
+                        ngram.push_str(token);
+                    }
+                    f(bucket, &ngram);
+                }
+            }
+        })
     }
 
     /// What the tables did so far.
     pub fn cache_stats(&self) -> CacheStats {
-        CacheStats::default()
+        self.stats
     }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// [`Cutter::fill`] by what the processor has.
+fn fill(cpu: Cpu, cutter: &mut Cutter, tokens: &mut Tokens) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if cpu.avx512 {
+            // SAFETY: the processor has the features of `fill_avx512`.
+            return unsafe { fill_avx512(cutter, tokens) };
+        }
+        if cpu.avx2 {
+            // SAFETY: the processor has the features of `fill_avx2`.
+            return unsafe { fill_avx2(cutter, tokens) };
+        }
+    }
+    let _ = cpu;
+    // SAFETY: the portable way asks for nothing.
+    unsafe { cutter.fill(blocks::Portable, tokens) }
+}
+
+/// # Safety
+/// The processor has AVX2, BMI1, BMI2, LZCNT and POPCNT.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn fill_avx2(cutter: &mut Cutter, tokens: &mut Tokens) -> bool {
+    // SAFETY: the caller promises as much.
+    unsafe { cutter.fill(blocks::Avx2, tokens) }
+}
+
+/// # Safety
+/// The processor has AVX-512 F, BW and VL, and all of `fill_avx2`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+unsafe fn fill_avx512(cutter: &mut Cutter, tokens: &mut Tokens) -> bool {
+    // SAFETY: the caller promises as much.
+    unsafe { cutter.fill(blocks::Avx512, tokens) }
 }

@@ -16,7 +16,13 @@ const TASK: usize = 1 << 14;
 /// use tamis_kernels::topk::top_k_rows;
 /// assert_eq!(top_k_rows(&[3, 1, 2, 4, 6, 5], 3, 1, true, true), (vec![3, 6], vec![0, 1]));
 /// ```
-pub fn top_k_rows<T: Ordered>(x: &[T], width: usize, k: usize, largest: bool, sorted: bool) -> (Vec<T>, Vec<u32>) {
+pub fn top_k_rows<T: Ordered>(
+    x: &[T],
+    width: usize,
+    k: usize,
+    largest: bool,
+    sorted: bool,
+) -> (Vec<T>, Vec<u32>) {
     assert!(x.is_empty() || x.len().is_multiple_of(width), "x must hold whole rows of {width}");
     let best = |row: &[T]| top_k(row, k, largest, sorted);
     let found: Vec<Vec<u32>> = if x.len() <= TASK {
@@ -25,7 +31,10 @@ pub fn top_k_rows<T: Ordered>(x: &[T], width: usize, k: usize, largest: bool, so
         let rows = x.par_chunks_exact(width).with_min_len(TASK.div_ceil(width));
         threads::pool().install(|| rows.map(best).collect())
     };
-    let values = x.chunks_exact(width.max(1)).zip(&found).flat_map(|(row, best)| best.iter().map(|&i| row[i as usize]));
+    let values = x
+        .chunks_exact(width.max(1))
+        .zip(&found)
+        .flat_map(|(row, best)| best.iter().map(|&i| row[i as usize]));
     (values.collect(), found.concat())
 }
 
@@ -50,7 +59,10 @@ pub fn gumbel_top_k_rows(
     seed: u64,
     stream: u32,
 ) -> Result<(Vec<u32>, Vec<f64>), DrawError> {
-    assert!(log_weights.is_empty() || log_weights.len().is_multiple_of(width), "rows of {width} must be whole");
+    assert!(
+        log_weights.is_empty() || log_weights.len().is_multiple_of(width),
+        "rows of {width} must be whole"
+    );
     let mut drawn = (Vec::new(), Vec::new());
     for (row, weights) in log_weights.chunks_exact(width.max(1)).enumerate() {
         let (indices, keys) = gumbel_top_k(weights, k, temperature, seed, stream.wrapping_add(row as u32))?;
@@ -70,7 +82,9 @@ mod tests {
         let x: Vec<u32> = (0..60_000u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
         for width in [3, 1000, 30_000] {
             let (values, places) = top_k_rows(&x, width, 3, true, true);
-            let each = x.chunks_exact(width).flat_map(|row| top_k(row, 3, true, true).into_iter().map(|i| (row[i as usize], i)));
+            let each = x
+                .chunks_exact(width)
+                .flat_map(|row| top_k(row, 3, true, true).into_iter().map(|i| (row[i as usize], i)));
             assert_eq!(values.into_iter().zip(places).collect::<Vec<_>>(), each.collect::<Vec<_>>());
         }
         assert_eq!(top_k_rows(&[0f32; 0], 0, 0, true, true), (vec![], vec![]));
