@@ -75,6 +75,8 @@ pub struct Input {
     pub bytes: u64,
     /// When it was last changed: nanoseconds since 1970.
     pub modified_ns: u128,
+    /// Whether it is a copy of standard input.
+    pub spooled: bool,
 }
 
 impl Input {
@@ -89,16 +91,22 @@ impl Input {
             format,
             bytes: meta.len(),
             modified_ns: modified_ns(&meta),
+            spooled: false,
         })
+    }
+
+    /// What messages call it.
+    pub(crate) fn shown(&self) -> &Path {
+        if self.spooled { Path::new("standard input") } else { &self.path }
     }
 
     /// An error if the file on disk is no longer the one that was found.
     pub fn check_unchanged(&self) -> Result<(), Error> {
-        let meta = std::fs::metadata(&self.path).map_err(|e| Error::io(&self.path, "read", e))?;
+        let meta = std::fs::metadata(&self.path).map_err(|e| Error::io(self.shown(), "read", e))?;
         if meta.len() == self.bytes && modified_ns(&meta) == self.modified_ns {
             return Ok(());
         }
-        Err(changed(&self.path))
+        Err(changed(self.shown()))
     }
 }
 
@@ -129,13 +137,15 @@ pub fn find_inputs(
     mut spool: impl FnMut() -> Result<PathBuf, Error>,
 ) -> Result<Vec<Input>, Error> {
     let mut paths = Vec::new();
+    let mut spooled = None;
     for pattern in patterns {
         let path = Path::new(pattern);
         if pattern == "-" {
+            spooled = Some(paths.len());
             paths.push(spool()?);
         } else if path.is_dir() {
             let before = paths.len();
-            walk(path, &mut paths)?;
+            walk(path, &mut Vec::new(), &mut paths)?;
             if paths.len() == before {
                 return Err(Error::format(path, None, "the folder holds no .jsonl, .parquet or .txt files"));
             }
@@ -150,6 +160,9 @@ pub fn find_inputs(
         }
     }
     let mut inputs = paths.iter().map(|path| Input::open(path)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(at) = spooled {
+        inputs[at].spooled = true;
+    }
     name_inputs(&mut inputs);
     Ok(inputs)
 }
@@ -158,8 +171,14 @@ fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '[', '{'])
 }
 
-/// Files of a folder and below, by path; hidden ones, those that start with `_` and tamis' own manifests are no data.
-fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
+/// Files of a folder and below, by path; hidden ones, those that start with `_` and tamis' own manifests are no data. `above` are
+/// the folders that lead to it, into which a link may lead back.
+fn walk(folder: &Path, above: &mut Vec<PathBuf>, out: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let real = folder.canonicalize().map_err(|e| Error::io(folder, "read", e))?;
+    if above.contains(&real) {
+        return Ok(());
+    }
+    above.push(real);
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))?;
     let mut entries = entries
         .map(|e| Ok(e?.path()))
@@ -172,11 +191,12 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), Error> {
             continue;
         }
         if path.is_dir() {
-            walk(&path, out)?;
+            walk(&path, above, out)?;
         } else if Format::of(&path).is_some() {
             out.push(path);
         }
     }
+    above.pop();
     Ok(())
 }
 
@@ -194,7 +214,7 @@ fn expand(pattern: &str, out: &mut Vec<PathBuf>) -> Result<(), Error> {
         return Ok(());
     }
     let mut all = Vec::new();
-    walk(&root, &mut all)?;
+    walk(&root, &mut Vec::new(), &mut all)?;
     let plain = |path: &Path| path.strip_prefix("./").unwrap_or(path).to_owned();
     out.extend(all.into_iter().map(|p| plain(&p)).filter(|p| glob.is_match(p)));
     Ok(())
@@ -202,14 +222,21 @@ fn expand(pattern: &str, out: &mut Vec<PathBuf>) -> Result<(), Error> {
 
 /// Names below the common folder; where two are the same, later ones get a number.
 fn name_inputs(inputs: &mut [Input]) {
-    let folders: Vec<Vec<Component>> =
-        inputs.iter().map(|i| i.path.parent().map_or_else(Vec::new, |p| p.components().collect())).collect();
+    // The copy of standard input lies nowhere that means anything.
+    let folders: Vec<Vec<Component>> = inputs
+        .iter()
+        .filter(|i| !i.spooled)
+        .map(|i| i.path.parent().map_or_else(Vec::new, |p| p.components().collect()))
+        .collect();
     let common = folders.iter().skip(1).fold(folders.first().map_or(0, Vec::len), |n, folder| {
         folders[0].iter().take(n).zip(folder).take_while(|(a, b)| a == b).count()
     });
     let names: Vec<String> = inputs
         .iter()
         .map(|input| {
+            if input.spooled {
+                return input.name.clone();
+            }
             let below = input.path.components().skip(common).filter(|c| matches!(c, Component::Normal(_)));
             below.map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
         })
@@ -257,5 +284,32 @@ mod tests {
         assert!(names(&["a/manifest.json"], root.path()).unwrap_err().contains("unknown ending"));
         assert!(names(&["nothing-*.jsonl"], root.path()).unwrap_err().contains("no file matches"));
         assert!(names(&["missing.jsonl"], root.path()).unwrap_err().contains("check the path"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_but_not_in_circles() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("a")).unwrap();
+        std::fs::write(root.path().join("a/x.jsonl"), "").unwrap();
+        std::os::unix::fs::symlink(root.path(), root.path().join("a/up")).unwrap();
+        std::os::unix::fs::symlink(root.path().join("a"), root.path().join("b")).unwrap();
+        assert_eq!(names(&[""], root.path()).unwrap(), ["a/x.jsonl", "b/x.jsonl"]);
+    }
+
+    #[test]
+    fn standard_input_has_a_name_of_its_own() {
+        let root = tempfile::tempdir().unwrap();
+        let spool = root.path().join("spool/stdin.jsonl");
+        let below = root.path().join("data");
+        for path in [&spool, &below.join("x.jsonl"), &below.join("y/stdin.jsonl")] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let patterns = [below.to_string_lossy().into_owned(), "-".to_owned()];
+        let inputs = find_inputs(&patterns, || Ok(spool.clone())).unwrap();
+        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(names, ["x.jsonl", "y/stdin.jsonl", "stdin.jsonl"]);
+        assert!(changed(inputs[2].shown()).to_string().starts_with("standard input: "));
     }
 }

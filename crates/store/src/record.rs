@@ -119,6 +119,6 @@ impl BadRecord {
             ),
             OnBad::Skip => message,
         };
-        Error::format(&input.path, Some(self.number), message)
+        Error::format(input.shown(), Some(self.number), message)
     }
 }

@@ -50,15 +50,15 @@ impl Decompressed {
 
 /// The decompressed bytes of a file from its start; every byte that comes off the disk is added to `read`.
 pub(crate) fn open(input: &Input, read: Arc<AtomicU64>, hash: bool) -> Result<Decompressed, Error> {
-    let file = Arc::new(File::open(&input.path).map_err(|e| Error::io(&input.path, "read", e))?);
+    let file = Arc::new(File::open(&input.path).map_err(|e| Error::io(input.shown(), "read", e))?);
     let raw = Counted { file, read, hash: hash.then(Arc::default) };
     let buffered = BufReader::with_capacity(1 << 18, raw.clone());
     let decoder: Box<dyn Read + Send> = match input.format.compression {
         Compression::None => Box::new(buffered),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
         Compression::Zstd => {
-            let decoder =
-                zstd::Decoder::with_buffer(buffered).map_err(|e| Error::io(&input.path, "decompress", e))?;
+            let decoder = zstd::Decoder::with_buffer(buffered)
+                .map_err(|e| Error::io(input.shown(), "decompress", e))?;
             Box::new(decoder)
         }
     };
@@ -68,7 +68,7 @@ pub(crate) fn open(input: &Input, read: Arc<AtomicU64>, hash: bool) -> Result<De
 /// What a failed read of a compressed file means.
 pub(crate) fn read_error(input: &Input, error: io::Error) -> Error {
     let name = match input.format.compression {
-        Compression::None => return Error::io(&input.path, "read", error),
+        Compression::None => return Error::io(input.shown(), "read", error),
         Compression::Gzip => "gzip",
         Compression::Zstd => "zstd",
     };
@@ -83,7 +83,7 @@ pub(crate) fn read_error(input: &Input, error: io::Error) -> Error {
             None,
             format!("damaged {name} data ({error}): fetch or write it again"),
         ),
-        _ => Error::io(&input.path, "read", error),
+        _ => Error::io(input.shown(), "read", error),
     }
 }
 

@@ -20,7 +20,7 @@ const BATCH_BYTES: u64 = 4 << 20;
 
 /// What a file's footer says.
 pub fn metadata(input: &Input) -> Result<ArrowReaderMetadata, Error> {
-    let file = File::open(&input.path).map_err(|e| Error::io(&input.path, "read", e))?;
+    let file = File::open(&input.path).map_err(|e| Error::io(input.shown(), "read", e))?;
     guarded(input, || ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
 }
 
@@ -59,7 +59,7 @@ pub fn find_text(input: &Input, schema: &Schema, path: &FieldPath) -> Result<Vec
         columns => format!("choose another with --text-field (textField): it has {}", columns.join(", ")),
     };
     let message = format!("no string column \"{}\": {remedy}", path.whole());
-    Err(Error::format(&input.path, None, message))
+    Err(Error::format(input.shown(), None, message))
 }
 
 fn is_text(data_type: &DataType) -> bool {
@@ -113,7 +113,7 @@ pub fn for_each_text(
     column: &[String],
     mut each: impl FnMut(Option<&str>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let file = File::open(&input.path).map_err(|e| Error::io(&input.path, "read", e))?;
+    let file = File::open(&input.path).map_err(|e| Error::io(input.shown(), "read", e))?;
     let mask = ProjectionMask::columns(footer.parquet_schema(), [column.join(".").as_str()]);
     let rows = batch_rows([footer.metadata().row_group(row_group)].into_iter(), &mask);
     let mut reader = guarded(input, || {
@@ -173,9 +173,9 @@ impl Rows {
             start = end;
         }
         if rows.next().is_some() {
-            return Err(changed(&input.path));
+            return Err(changed(input.shown()));
         }
-        let file = File::open(&input.path).map_err(|e| Error::io(&input.path, "read", e))?;
+        let file = File::open(&input.path).map_err(|e| Error::io(input.shown(), "read", e))?;
         let read = groups.iter().map(|&group| footer.metadata().row_group(group));
         let batch = batch_rows(read, &ProjectionMask::all());
         let reader = guarded(input, || {

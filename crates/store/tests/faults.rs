@@ -146,119 +146,157 @@ fn is_output(path: &Path, out: &str) -> bool {
     path.starts_with(out) || path == Path::new(&format!("{out}.manifest.json"))
 }
 
-/// What an undisturbed run leaves, and the hooks that it passes.
-struct Clean {
-    results: BTreeMap<PathBuf, Vec<u8>>,
+/// A place for runs whose result is known.
+struct Scenario {
+    out: &'static str,
+    /// Whether another result stands there before.
+    earlier: bool,
+    /// What a run starts from.
+    start: tempfile::TempDir,
+    /// What stands there before, and what an undisturbed run leaves.
+    before: BTreeMap<PathBuf, Vec<u8>>,
+    after: BTreeMap<PathBuf, Vec<u8>>,
+    /// The hooks that it passes.
     hooks: Vec<String>,
 }
 
-fn clean(out: &str, seed: u64, earlier: bool) -> Clean {
-    let dir = workplace();
-    if earlier {
-        assert_eq!(run(dir.path(), out, 1, None).code, Some(0));
+impl Scenario {
+    fn new(out: &'static str, earlier: bool) -> Scenario {
+        let start = workplace();
+        if earlier {
+            assert_eq!(run(start.path(), out, 1, None).code, Some(0));
+        }
+        let mut scenario = Scenario {
+            out,
+            earlier,
+            before: results(start.path()),
+            start,
+            after: BTreeMap::new(),
+            hooks: Vec::new(),
+        };
+        let dir = scenario.begin();
+        let done = run(dir.path(), out, 2, None);
+        assert_eq!(done.code, Some(0), "{}", done.message);
+        assert!(is_complete(&dir.path().join(out)));
+        (scenario.after, scenario.hooks) = (results(dir.path()), done.hooks);
+        scenario
     }
-    let done = run(dir.path(), out, seed, None);
-    assert_eq!(done.code, Some(0), "{}", done.message);
-    Clean { results: results(dir.path()), hooks: done.hooks }
-}
 
-/// Runs into a fault, checks what that left, and runs again.
-fn survives(out: &str, earlier: bool, fault: &str, clean: &Clean, before: &Clean) {
-    let dir = workplace();
-    if earlier {
-        assert_eq!(run(dir.path(), out, 1, None).code, Some(0));
+    fn begin(&self) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = self.start.path().join("in");
+        std::fs::create_dir(dir.path().join("in")).unwrap();
+        for entry in std::fs::read_dir(inputs).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, dir.path().join("in").join(path.file_name().unwrap())).unwrap();
+        }
+        for (path, bytes) in &self.before {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        dir
     }
-    let hit = run(dir.path(), out, 2, Some(fault));
-    let left = results(dir.path());
-    let output = |all: &BTreeMap<PathBuf, Vec<u8>>| -> BTreeMap<PathBuf, Vec<u8>> {
-        all.iter()
-            .filter(|(path, _)| is_output(path, out))
-            .map(|(path, bytes)| (path.clone(), bytes.clone()))
-            .collect()
-    };
-    let shown = format!("{out} {fault} earlier: {earlier}: {:?} {}", hit.code, hit.message);
-    let is_new = output(&left) == output(&clean.results);
-    let is_old = earlier && output(&left) == output(&before.results);
-    if is_complete(&dir.path().join(out)) {
-        assert!(is_new || is_old, "what looks complete is so: {shown}");
-    }
-    if fault.ends_with("kill") {
-        assert_eq!(hit.code, None, "{shown}");
-    } else if hit.code == Some(FAILED) {
-        assert!(hit.message.contains("ERR_TAMIS_IO") && hit.message.contains("cannot "), "{shown}");
-        assert!(!fault.ends_with("enospc") || hit.message.contains("free some space"), "{shown}");
-        // A failing removal can leave what it failed to remove; nothing else is left.
-        let stray = left.keys().find(|path| path.to_string_lossy().contains(".tamis-tmp-"));
-        assert!(fault.contains("remove") || stray.is_none(), "{stray:?} {shown}");
-    } else {
-        // What comes after the output is in place, or does not matter, may fail without a word.
-        assert!(hit.code == Some(0) && is_new, "{shown}");
-    }
-    let again = run(dir.path(), out, 2, None);
-    assert_eq!(again.code, Some(0), "again: {} after {shown}", again.message);
-    assert_eq!(results(dir.path()), clean.results, "again after {shown}");
-}
 
-#[test]
-fn every_hook_may_kill_or_fail() {
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for (out, earlier) in [("out.jsonl", true), ("out", true), ("out", false), ("out.parquet", false)] {
-        let (before, clean) = (clean(out, 1, false), clean(out, 2, earlier));
+    /// Runs into a fault, checks what that left, and runs again.
+    fn survives(&self, fault: &str) {
+        let Scenario { out, earlier, .. } = *self;
+        let dir = self.begin();
+        let hit = run(dir.path(), out, 2, Some(fault));
+        let left = results(dir.path());
+        let output = |all: &BTreeMap<PathBuf, Vec<u8>>| -> BTreeMap<PathBuf, Vec<u8>> {
+            let own = all.iter().filter(|(path, _)| is_output(path, out));
+            own.map(|(path, bytes)| (path.clone(), bytes.clone())).collect()
+        };
+        let shown = format!("{out} {fault} earlier: {earlier}: {:?} {}", hit.code, hit.message);
+        let is_new = output(&left) == output(&self.after);
+        let is_old = earlier && output(&left) == output(&self.before);
+        if is_complete(&dir.path().join(out)) {
+            assert!(is_new || is_old, "what looks complete is so: {shown}");
+        }
+        if fault.ends_with("kill") {
+            assert_eq!(hit.code, None, "{shown}");
+        } else if hit.code == Some(FAILED) {
+            assert!(hit.message.contains("ERR_TAMIS_IO") && hit.message.contains("cannot "), "{shown}");
+            assert!(!fault.ends_with("enospc") || hit.message.contains("free some space"), "{shown}");
+            // A failing removal can leave what it failed to remove; nothing else is left.
+            let stray = left.keys().find(|path| path.to_string_lossy().contains(".tamis-tmp-"));
+            assert!(fault.contains("remove") || stray.is_none(), "{stray:?} {shown}");
+        } else {
+            // What comes after the output is in place, or does not matter, may fail without a word.
+            assert!(hit.code == Some(0) && is_new, "{shown}");
+        }
+        let again = run(dir.path(), out, 2, None);
+        assert_eq!(again.code, Some(0), "again: {} after {shown}", again.message);
+        assert!(results(dir.path()) == self.after, "again after {shown}");
+    }
+
+    /// Kills and fails the first and the last pass of every hook; gives back their names.
+    fn survives_all(&self) -> BTreeSet<String> {
         let mut passes: BTreeMap<&str, u64> = BTreeMap::new();
-        clean.hooks.iter().for_each(|hook| *passes.entry(hook).or_default() += 1);
+        self.hooks.iter().for_each(|hook| *passes.entry(hook).or_default() += 1);
         for (hook, &passed) in &passes {
-            names.insert(hook.to_string());
-            for nth in BTreeSet::from([1, passed / 2 + 1, passed]) {
+            for nth in BTreeSet::from([1, passed]) {
                 for action in ["kill", "enospc", "eio"] {
-                    survives(out, earlier, &format!("{hook}:{nth}={action}"), &clean, &before);
+                    self.survives(&format!("{hook}:{nth}={action}"));
                 }
             }
         }
+        passes.into_keys().map(str::to_owned).collect()
     }
+}
+
+fn assert_passed(names: &BTreeSet<String>, kind: &str, ops: &[&str]) {
+    for op in ops {
+        assert!(names.contains(&format!("{kind}.{op}")), "no run passes {kind}.{op}: {names:?}");
+    }
+}
+
+#[test]
+fn a_file_survives_every_hook() {
+    let names = Scenario::new("out.jsonl", true).survives_all();
     for kind in ["output", "manifest", "counts", "scores"] {
-        for op in ["create", "write", "sync", "rename", "sync-folder"] {
-            let is_hit = names.contains(&format!("{kind}.{op}"));
-            assert!(is_hit, "no run passes {kind}.{op}: {names:?}");
-        }
+        assert_passed(&names, kind, &["create", "write", "sync", "rename", "sync-folder"]);
     }
-    for hook in [
-        "folder.create",
-        "folder.write",
-        "folder.sync",
-        "folder.swap",
-        "folder.rename",
-        "folder.remove",
-        "folder.sync-folder",
-    ] {
-        assert!(names.contains(hook), "no run passes {hook}: {names:?}");
-    }
-    for hook in ["state.create", "state.write", "state.rename", "state.remove"] {
-        assert!(names.contains(hook), "no run passes {hook}: {names:?}");
-    }
+    assert_passed(&names, "manifest", &["remove"]);
+    assert_passed(&names, "state", &["create", "write", "rename", "remove"]);
+}
+
+#[test]
+fn a_folder_survives_every_hook() {
+    let names = Scenario::new("out", true).survives_all();
+    assert_passed(&names, "folder", &["create", "write", "sync", "swap", "remove", "sync-folder"]);
+    assert_passed(&names, "manifest", &["create", "write", "sync"]);
+}
+
+#[test]
+fn a_first_folder_survives_every_hook() {
+    let names = Scenario::new("out", false).survives_all();
+    assert_passed(&names, "folder", &["rename"]);
 }
 
 #[test]
 fn fifty_random_kills_change_nothing() {
-    for (stream, (out, earlier)) in [("out.jsonl", true), ("out", true)].into_iter().enumerate() {
-        let (before, clean) = (clean(out, 1, false), clean(out, 2, earlier));
+    for (stream, out) in ["out.jsonl", "out"].into_iter().enumerate() {
+        let scenario = Scenario::new(out, true);
         let mut places = [0; 25];
-        Philox::new(3, stream as u32).below(0, clean.hooks.len() as u64, &mut places);
+        Philox::new(3, stream as u32).below(0, scenario.hooks.len() as u64, &mut places);
         for place in places {
-            survives(out, earlier, &format!("any:{}=kill", place + 1), &clean, &before);
+            scenario.survives(&format!("any:{}=kill", place + 1));
         }
     }
 }
 
 #[test]
 fn a_run_killed_again_and_again_gets_to_its_end() {
-    let clean = clean("out", 2, false);
-    let dir = workplace();
+    let scenario = Scenario::new("out.parquet", false);
+    let dir = scenario.begin();
     let mut runs = 0;
     // Each run is killed a little later in what is left to do.
-    while run(dir.path(), "out", 2, Some(&format!("any:{}=kill", 12 + runs))).code.is_none() {
+    while run(dir.path(), scenario.out, 2, Some(&format!("any:{}=kill", 12 + runs))).code.is_none() {
         runs += 1;
         assert!(runs < 200);
     }
     assert!(runs > 3, "{runs}");
-    assert_eq!(results(dir.path()), clean.results);
+    assert!(results(dir.path()) == scenario.after);
 }

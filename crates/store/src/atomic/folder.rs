@@ -110,12 +110,12 @@ impl AtomicFolder {
         }
         self.committed = true;
         let parent = parent(target);
-        fs::sync_folder(KIND, parent).map_err(|e| Error::io(parent, "sync", e))?;
+        let synced = fs::sync_folder(KIND, parent).map_err(|e| Error::io(parent, "sync", e));
         if earlier {
             // The new folder is in place: what is left of the old one is the next run's to clear.
             let _ = fs::remove_folder(KIND, &old);
         }
-        Ok(())
+        synced
     }
 }
 

@@ -70,7 +70,7 @@ fn border(input: &Input, at: u64) -> Result<u64, Error> {
     if at >= input.bytes {
         return Ok(input.bytes);
     }
-    let io = |e| Error::io(&input.path, "read", e);
+    let io = |e| Error::io(input.shown(), "read", e);
     let mut file = File::open(&input.path).map_err(io)?;
     let mut position = at - 1;
     file.seek(SeekFrom::Start(position)).map_err(io)?;

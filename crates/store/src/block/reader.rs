@@ -116,7 +116,7 @@ impl BlockReader {
             Open::Stream { stream, position, carry, ended, disk_before } => {
                 let (content, ends) = self.next_stream(&input, stream, position, carry, ended)?;
                 if ends && let Some(hash) = hash {
-                    *hash = stream.hash_to_end().map_err(|e| Error::io(&input.path, "read", e))?;
+                    *hash = stream.hash_to_end().map_err(|e| Error::io(input.shown(), "read", e))?;
                 }
                 let now = self.read.load(Relaxed);
                 let disk = now - std::mem::replace(disk_before, now);
@@ -152,7 +152,7 @@ impl BlockReader {
     }
 
     fn open(&self, input: &Input, shard: &Shard) -> Result<Open, Error> {
-        let io = |e| Error::io(&input.path, "read", e);
+        let io = |e| Error::io(input.shown(), "read", e);
         if input.format.layout == Layout::Parquet {
             let footer = table::metadata(input)?;
             let column = table::find_text(input, footer.schema(), &self.options.field)?;
@@ -188,7 +188,7 @@ impl BlockReader {
         position: &mut u64,
         hash: Option<&mut RunningHash>,
     ) -> Result<(Content, bool, u64), Error> {
-        let io = |e| Error::io(&input.path, "read", e);
+        let io = |e| Error::io(input.shown(), "read", e);
         let offset = *position;
         if offset >= shard.end {
             return Ok((Content::Nothing, true, 0));
@@ -202,7 +202,7 @@ impl BlockReader {
             let missing = want - bytes.len();
             let got = file.take(missing as u64).read_to_end(&mut bytes).map_err(io)?;
             if got < missing {
-                return Err(changed(&input.path));
+                return Err(changed(input.shown()));
             }
             if bytes.len() == left {
                 break;
@@ -237,14 +237,14 @@ impl BlockReader {
         start: u64,
         mut hash: Option<&mut RunningHash>,
     ) -> Result<u64, Error> {
-        let io = |e| Error::io(&input.path, "read", e);
+        let io = |e| Error::io(input.shown(), "read", e);
         let mut position = start;
         file.seek(SeekFrom::Start(start)).map_err(io)?;
         let mut buffer = vec![0; SKIP];
         while position < shard.end {
             let n = file.read(&mut buffer).map_err(io)?;
             if n == 0 {
-                return Err(changed(&input.path));
+                return Err(changed(input.shown()));
             }
             let most = usize::try_from(shard.end - position).unwrap_or(usize::MAX).min(n);
             let end = memchr(b'\n', &buffer[..most]).map(|i| i + 1);
@@ -334,7 +334,7 @@ impl BlockReader {
             // Only the text column is read where it is decoded; the hash takes all bytes, behind which that finds its own cached.
             let end =
                 groups.get(*group).map_or(input.bytes, |next| next.file_offset().unwrap_or(0).max(0) as u64);
-            hash_to(file, end.min(input.bytes), hash).map_err(|e| Error::io(&input.path, "read", e))?;
+            hash_to(file, end.min(input.bytes), hash).map_err(|e| Error::io(input.shown(), "read", e))?;
         }
         Ok((content.unwrap_or(Content::Nothing), *group as u64 >= shard.end, bytes))
     }

@@ -7,7 +7,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -295,6 +295,39 @@ fn a_record_may_be_as_long_as_allowed_and_no_longer() {
             let hash = crate::hash::RunningHash::resume(got.hashes[0].as_ref().unwrap()).unwrap().hex();
             assert_eq!(hash, crate::hash::hex(&Sha256::digest(&packed)), "{name} {block}");
         }
+    }
+}
+
+#[test]
+fn a_line_of_200_megabytes_is_refused_and_never_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl");
+    let mut plain = std::fs::File::create(&path).unwrap();
+    plain.write_all(b"{\"text\":\"a\"}\n").unwrap();
+    plain.set_len(200 << 20).unwrap();
+    plain.seek(SeekFrom::End(0)).unwrap();
+    plain.write_all(b"\n{\"text\":\"b\"}\n").unwrap();
+    let mut packed = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    std::io::copy(&mut std::fs::File::open(&path).unwrap(), &mut packed).unwrap();
+    let inputs = [Input::open(&path).unwrap(), file(&dir, "a.jsonl.zst", &packed.finish().unwrap())];
+    for input in &inputs {
+        let input = std::slice::from_ref(input);
+        let usual = ReadOptions::default();
+        let refused = message(read(input, &usual));
+        assert!(refused.contains(":2: record of more than 67108864 bytes: raise --max-record"), "{refused}");
+        let options = skipping(usual);
+        let shards = plan_shards(input, &options).unwrap();
+        let reader = BlockReader::new(input, &shards, &options, Start::default());
+        let mut texts = Vec::new();
+        while let Some((_, block)) = reader.next().map_err(|(_, error)| error).unwrap() {
+            assert!(block.bytes().is_none_or(|(bytes, _)| bytes.len() <= 64 << 20));
+            let each = |record: &Record| {
+                texts.push(record.text.to_owned());
+                Ok(())
+            };
+            block.records(&mut Scratch::default(), each).unwrap();
+        }
+        assert_eq!(texts, ["a", "b"]);
     }
 }
 

@@ -115,7 +115,7 @@ impl<'a> Gather<'a> {
         let (end, content) = match &mut open {
             Open::Stream(reader) => loop {
                 let (_, block) =
-                    reader.next().map_err(|(_, error)| error)?.ok_or_else(|| changed(&input.path))?;
+                    reader.next().map_err(|(_, error)| error)?.ok_or_else(|| changed(input.shown()))?;
                 let Some((bytes, offset)) = block.bytes() else { continue };
                 let behind = offset + bytes.len() as u64;
                 let picks =
@@ -125,7 +125,7 @@ impl<'a> Gather<'a> {
                 }
             },
             Open::Table { rows, column } => {
-                let rows = rows.next()?.ok_or_else(|| changed(&input.path))?;
+                let rows = rows.next()?.ok_or_else(|| changed(input.shown()))?;
                 (start + rows.num_rows(), Content::Rows { rows, column: column.clone() })
             }
         };
@@ -176,7 +176,7 @@ impl Piece {
                 each(Records::Lines(lines(input, buffer, places.into_iter())?))
             }
             Content::Block(block) => {
-                let (bytes, offset) = block.bytes().ok_or_else(|| changed(&input.path))?;
+                let (bytes, offset) = block.bytes().ok_or_else(|| changed(input.shown()))?;
                 let places = picks.iter().map(|Pick { candidate, .. }| {
                     let start = candidate.offset.saturating_sub(offset) as usize;
                     start..start + candidate.len as usize
@@ -189,7 +189,7 @@ impl Piece {
 
 /// Reads what is picked, and little more, into the buffer; where each record lies there.
 fn read_spans(input: &Input, picks: &[Pick], buffer: &mut Vec<u8>) -> Result<Vec<Range<usize>>, Error> {
-    let io = |e| Error::io(&input.path, "read", e);
+    let io = |e| Error::io(input.shown(), "read", e);
     let mut file = File::open(&input.path).map_err(io)?;
     let mut places = Vec::with_capacity(picks.len());
     buffer.clear();
@@ -210,7 +210,7 @@ fn read_spans(input: &Input, picks: &[Pick], buffer: &mut Vec<u8>) -> Result<Vec
         file.seek(SeekFrom::Start(start)).map_err(io)?;
         let got = (&mut file).take(end - start).read_to_end(buffer).map_err(io)?;
         if (got as u64) < end - start {
-            return Err(changed(&input.path));
+            return Err(changed(input.shown()));
         }
         places.extend(rest[..n].iter().map(|Pick { candidate, .. }| {
             let at = base + (candidate.offset - start) as usize;
@@ -229,8 +229,8 @@ fn lines<'b>(
 ) -> Result<Vec<&'b str>, Error> {
     places
         .map(|place| {
-            let line = bytes.get(place).ok_or_else(|| changed(&input.path))?;
-            simdutf8::basic::from_utf8(line).map_err(|_| changed(&input.path))
+            let line = bytes.get(place).ok_or_else(|| changed(input.shown()))?;
+            simdutf8::basic::from_utf8(line).map_err(|_| changed(input.shown()))
         })
         .collect()
 }

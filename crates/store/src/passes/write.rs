@@ -147,7 +147,7 @@ pub fn write_chosen(
             let Some(form) = form else { return Ok(None) };
             let kept = kept_of(&records, &picks[piece.picks.clone()])?;
             let encoded = kept.as_ref().unwrap_or(&records).encode(form, read, columns.as_ref());
-            encoded.map(Some).map_err(|message| Error::format(&input.path, None, message))
+            encoded.map(Some).map_err(|message| Error::format(input.shown(), None, message))
         })?;
         tables.lock().unwrap_or_else(|e| e.into_inner()).push(counts);
         part.encoded = encoded.filter(|_| part.totals.records > 0);
@@ -201,7 +201,7 @@ fn seen<'a>(
     match records {
         Records::Rows(rows, column) => {
             table::each_text(input, rows.clone(), column, |text| {
-                look(text.ok_or_else(|| changed(&input.path))?);
+                look(text.ok_or_else(|| changed(input.shown()))?);
                 Ok(())
             })?;
             Ok(Looked::Rows(rows.clone()))
@@ -216,7 +216,7 @@ fn seen<'a>(
         }
         Records::Lines(lines) => {
             for line in &lines {
-                look(text_of(line, field, scratch).map_err(|_| changed(&input.path))?);
+                look(text_of(line, field, scratch).map_err(|_| changed(input.shown()))?);
             }
             Ok(Looked::Json(lines))
         }
@@ -271,7 +271,7 @@ fn shape_of(inputs: &[Input], read: &ReadOptions, picks: &[Pick], job: &Job) -> 
             let Records::Lines(lines) = records else { return Ok(()) };
             for (line, pick) in lines.iter().zip(&picks[piece.picks.clone()]) {
                 shape.see(line).map_err(|message| {
-                    Error::format(&input.path, Some(pick.candidate.ordinal + 1), message)
+                    Error::format(input.shown(), Some(pick.candidate.ordinal + 1), message)
                 })?;
             }
             Ok(())

@@ -24,8 +24,6 @@ pub enum Values {
     F64(Vec<f64>),
     /// Whole numbers.
     U64(Vec<u64>),
-    /// Texts.
-    Str(Vec<String>),
     /// Texts of which many are the same: the different ones, and which of them each record has.
     Named(Arc<Vec<String>>, Vec<u32>),
 }
@@ -35,7 +33,6 @@ impl Values {
         match self {
             Values::F64(values) => values.len(),
             Values::U64(values) => values.len(),
-            Values::Str(values) => values.len(),
             Values::Named(_, values) => values.len(),
         }
     }
@@ -74,7 +71,6 @@ impl Columns {
             match values {
                 Values::F64(values) => put(out, &values[row]),
                 Values::U64(values) => put(out, &values[row]),
-                Values::Str(values) => put(out, &values[row]),
                 Values::Named(names, which) => put(out, &names[which[row] as usize]),
             }
         }
@@ -87,7 +83,6 @@ impl Columns {
         let data_type = |values: &Values| match values {
             Values::F64(_) => DataType::Float64,
             Values::U64(_) => DataType::UInt64,
-            Values::Str(_) => DataType::Utf8,
             Values::Named(..) => dictionary(),
         };
         self.columns
@@ -107,7 +102,6 @@ impl Columns {
             Ok(match values {
                 Values::F64(values) => Arc::new(Float64Array::from(values[range.clone()].to_vec())),
                 Values::U64(values) => Arc::new(UInt64Array::from(values[range.clone()].to_vec())),
-                Values::Str(values) => Arc::new(StringArray::from_iter_values(&values[range.clone()])),
                 Values::Named(names, which) => {
                     let keys = Int32Array::from_iter_values(which[range.clone()].iter().map(|&i| i as i32));
                     Arc::new(DictionaryArray::try_new(
@@ -136,7 +130,8 @@ mod tests {
         let mut columns = Columns::default();
         columns.push("weight", Values::F64(vec![1.5, f64::NAN, -2.0])).unwrap();
         columns.push("record", Values::U64(vec![1, u64::MAX, 3])).unwrap();
-        columns.push("note", Values::Str(vec!["a\"b".into(), "".into(), "\n".into()])).unwrap();
+        let notes = Arc::new(vec!["a\"b".into(), "".into(), "\n".into()]);
+        columns.push("note", Values::Named(notes, vec![0, 1, 2])).unwrap();
         columns.push("target", Values::Named(Arc::new(vec!["x".into(), "y".into()]), vec![1, 0, 1])).unwrap();
         let rows: Vec<String> = (0..3)
             .map(|row| {

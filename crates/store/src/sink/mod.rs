@@ -96,7 +96,7 @@ impl Forms {
                 if let Some(other) = inputs.iter().find(|input| !fits(input)) {
                     let why = format!(
                         "{} holds records that are no lines of text: name the output .jsonl or .parquet",
-                        other.path.display()
+                        other.shown().display()
                     );
                     return Err(Error::range(format!("{}: {why}", file.display())));
                 }
@@ -141,7 +141,7 @@ fn union_of(
         match input.format.layout {
             Layout::Parquet => {
                 let footer = table::metadata(input)?;
-                schemas.push((input.path.display().to_string(), footer.schema().clone()));
+                schemas.push((input.shown().display().to_string(), footer.schema().clone()));
                 let own = footer.metadata().file_metadata().key_value_metadata();
                 metadata.get_or_insert_with(|| own.cloned().unwrap_or_default());
             }
