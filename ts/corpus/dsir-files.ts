@@ -17,7 +17,6 @@ import {
   klReduction,
   ngramLogRatio,
   resampleOptions,
-  shareOut,
   stackTargets,
 } from './dsir.js'
 import {
@@ -42,6 +41,7 @@ import {
   type SelectionPlan,
   scoreAndWrite,
 } from './select-files.js'
+import { shareOut } from './shares.js'
 
 /** One target's files, a list for each of several targets, or lists with the targets' names. */
 export type FileTargets =

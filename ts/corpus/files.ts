@@ -215,18 +215,31 @@ export class FileRun<Pass extends string = string> {
   fail(error: unknown): unknown {
     if (this.#failure !== undefined) return this.#failure
     const failure = fromNative(error)
-    const resumable = failure.code === 'ERR_TAMIS_ABORTED' || failure.code === 'ERR_TAMIS_IO'
+    const aborted = failure.code === 'ERR_TAMIS_ABORTED'
+    const cause = aborted ? this.options.signal?.reason : failure.cause
     const { state } = this
-    if (!state || !resumable || this.#corpora.some((corpus) => corpus.usesStandardInput())) {
-      state?.finish()
-      this.state = undefined
-      return failure
+    const canResume = aborted || failure.code === 'ERR_TAMIS_IO'
+    if (!state || !canResume || this.#corpora.some((corpus) => corpus.usesStandardInput())) {
+      this.#discard()
+      return aborted ? new TamisError(failure.code, failure.message, { cause }) : failure
     }
+    const kept = relative('', state.path())
     return new TamisError(
       failure.code,
-      `${failure.message}; its finished parts are kept in ${relative('', state.path())}: the same call with resume (--resume) goes on from them`,
-      { cause: this.options.signal?.reason ?? failure.cause },
+      `${failure.message}; its finished parts are kept in ${kept}: the same call with resume (--resume) goes on from them`,
+      { cause },
     )
+  }
+
+  /** Removes a state from which nobody will go on. */
+  #discard(): void {
+    const { state } = this
+    this.state = undefined
+    try {
+      state?.finish()
+    } catch {
+      // What stays is in nobody's way; the failure that led here is the one to tell.
+    }
   }
 
   /** Lets go of everything. */
@@ -259,21 +272,17 @@ export async function runOnFiles<Pass extends string, T>(
   }
 }
 
-/** The error of an output that exists. @hidden */
-export function exists(path: string): TamisError {
-  return new TamisError(
-    'ERR_TAMIS_RANGE',
-    `${path} exists: choose another name, or replace it with --force (force: true)`,
-  )
-}
-
 /** Checks, before the work starts, where a file beside the main output will go. @hidden */
-export function checkSideFile(name: string, path: string, ending: string, force: boolean): void {
+export function checkSideFile(name: string, path: string, force: boolean, ending = ''): void {
   checkName(name, path)
   if (!path.toLowerCase().endsWith(ending)) {
     throw new TamisError('ERR_TAMIS_RANGE', `${name} must end in ${ending}, got ${path}`)
   }
-  if (!force && existsSync(path)) throw exists(path)
+  if (force || !existsSync(path)) return
+  throw new TamisError(
+    'ERR_TAMIS_RANGE',
+    `${path} exists: choose another name, or replace it with --force (force: true)`,
+  )
 }
 
 /** Refuses to replace an output in which an input lies, or which is one. @hidden */

@@ -12,6 +12,7 @@ import { type NgramOptions, ngramShape } from '../ngrams.js'
 import { checkBoolean, checkOptions } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import {
+  checkApart,
   checkName,
   checkPatterns,
   checkSideFile,
@@ -42,7 +43,7 @@ export interface NgramCounts {
 
 /** How {@link countNgramFiles} works. */
 export interface CountFilesOptions extends NgramOptions, FileOptions<'count'> {
-  /** Write the counts to this file; it ends in `.counts`. */
+  /** Write the counts to this file. */
   out?: string
   /** Replace an output that exists. Default false. */
   force?: boolean
@@ -73,9 +74,10 @@ export async function countNgramFiles(
   const patterns = checkPatterns('files', files)
   checkStandardInput(patterns, false)
   const force = checkBoolean('force', o.force, false)
-  if (o.out !== undefined) checkSideFile('out', o.out, '.counts', force)
+  if (o.out !== undefined) checkSideFile('out', o.out, force)
   return runOnFiles(o, async (run) => {
     const corpus = await run.open(patterns)
+    if (o.out !== undefined) await checkApart(o.out, [corpus])
     run.begin(
       'count',
       corpus.inputs().reduce((sum, input) => sum + input.bytes, 0),
@@ -109,7 +111,7 @@ export async function countNgramFiles(
 
 /**
  * Adds up counts files. Those of another n-gram length, number of buckets or Unicode version are refused.
- * @param options - `out`: write the sum to this file, which ends in `.counts`; `force`: replace it
+ * @param options - `out`: write the sum to this file; `force`: replace it
  * @example
  * import { corpus } from 'tamis'
  * await corpus.mergeNgramCounts(['part-1.counts', 'part-2.counts'], { out: 'raw.counts' })
@@ -121,7 +123,7 @@ export async function mergeNgramCounts(
   const o = checkOptions('options', options, ['out', 'force'])
   const force = checkBoolean('force', o.force, false)
   const files = checkPatterns('paths', paths)
-  if (o.out !== undefined) checkSideFile('out', o.out, '.counts', force)
+  if (o.out !== undefined) checkSideFile('out', o.out, force)
   try {
     const sum = await native.mergeCounts(files, new native.Job())
     if (o.out !== undefined) await native.writeCounts(o.out, sum, force, new native.Job())

@@ -3,6 +3,7 @@
  * found, written and told about.
  * @module
  */
+import { resolve, sep } from 'node:path'
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import type {
@@ -177,6 +178,15 @@ export async function openPlaces(
   if (plan.dryRun || !plan.output) return { output: undefined, force: plan.force }
   const { path, folder } = plan.output
   await checkApart(path, corpora)
+  if (plan.scores !== undefined) {
+    await checkApart(plan.scores, corpora)
+    if (`${resolve(plan.scores)}${sep}`.startsWith(`${resolve(path)}${sep}`)) {
+      throw new TamisError(
+        'ERR_TAMIS_RANGE',
+        `scores must lie outside the output ${path}, got ${plan.scores}`,
+      )
+    }
+  }
   const lines = Object.entries(fingerprint).map(
     ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
   )
@@ -184,7 +194,7 @@ export async function openPlaces(
   run.state = state
   // What lies there may be this very run's, cut short while it was being put in place.
   const force = plan.force || state.hasCommitMark()
-  if (plan.scores !== undefined) checkSideFile('scores', plan.scores, '.parquet', force)
+  if (plan.scores !== undefined) checkSideFile('scores', plan.scores, force, '.parquet')
   return { output: run.hold(native.openOutput(path, folder, force)), force }
 }
 

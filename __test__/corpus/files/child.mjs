@@ -1,13 +1,13 @@
 /** A process of its own: runs one call on files and prints what came of it as a line of JSON. */
 import { corpus, setThreads } from 'tamis'
 
-const { call = 'selectFilesByImportance', args, threads, abortAfter } = JSON.parse(process.argv[2])
+const { call = 'selectFilesByImportance', args, threads, abort } = JSON.parse(process.argv[2])
 if (threads !== undefined) setThreads(threads)
 const options = args.at(-1)
-if (abortAfter !== undefined) {
-  const abort = new AbortController()
-  options.signal = abort.signal
-  setTimeout(() => abort.abort(), abortAfter)
+if (abort) {
+  const controller = new AbortController()
+  options.signal = controller.signal
+  setImmediate(() => controller.abort())
 }
 try {
   const { report: _, counts: __, ...result } = await corpus[call](...args)

@@ -349,6 +349,8 @@ test('outDir is a folder even with an ending, out says what it wants', async (t)
     () => select({ out: join(dir, 'x.jsonl'), scores: 'scores.csv' }),
     failure('ERR_TAMIS_RANGE', /scores must end in \.parquet/),
   )
+  const inside = { out: join(dir, 'out'), scores: join(dir, 'out', 'scores.parquet') }
+  await t.throwsAsync(() => select(inside), failure('ERR_TAMIS_RANGE', /scores must lie outside the output/))
   const error = (await t.throwsAsync(() => select({ outt: 'x' }))) as TamisError
   t.regex(error.message, /unknown option "outt"/)
 })

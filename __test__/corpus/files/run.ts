@@ -25,16 +25,18 @@ export interface Outcome {
 
 /** Runs one call in a process. */
 export async function inProcess(
-  spec: { call?: string; args: unknown[]; threads?: number; abortAfter?: number },
-  options: { env?: Record<string, string>; input?: Uint8Array | string; cwd?: string } = {},
+  spec: { call?: string; args: unknown[]; threads?: number; abort?: boolean },
+  options: {
+    env?: Record<string, string> /** Null: standard input stays open. */
+    input?: Uint8Array | string | null
+  } = {},
 ): Promise<Outcome> {
   const child = spawn(process.execPath, [CHILD, JSON.stringify(spec)], {
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'inherit'],
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
   })
   child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
+  if (options.input !== null) child.stdin.end(options.input ?? '')
   const output = text(child.stdout)
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   const line = await output
