@@ -29,7 +29,10 @@ impl Failure {
             Ok(text) => *text,
             Err(panic) => panic.downcast::<&str>().map_or("unknown panic".into(), |text| text.to_string()),
         };
-        Failure { code: "ERR_TAMIS_INTERNAL", message: format!("internal error, please report it: {message}") }
+        Failure {
+            code: "ERR_TAMIS_INTERNAL",
+            message: format!("internal error, please report it: {message}"),
+        }
     }
 }
 

@@ -58,7 +58,13 @@ fn word(seed: &BigInt) -> u64 {
 }
 
 #[napi]
-pub fn philox<'env>(env: &'env Env, n: u32, seed: BigInt, stream: u32, job: Option<&Job>) -> Result<Now<'env, Uint32Array>> {
+pub fn philox<'env>(
+    env: &'env Env,
+    n: u32,
+    seed: BigInt,
+    stream: u32,
+    job: Option<&Job>,
+) -> Result<Now<'env, Uint32Array>> {
     let draws = Philox::new(word(&seed), stream);
     let work = move |_: &job::Job| {
         let mut out = vec![0; n as usize];
@@ -81,7 +87,9 @@ pub fn below<'env>(
     let bound = bound as u64;
     let work = move |_: &job::Job| {
         if !(1..=1 << 32).contains(&bound) {
-            return Err(Failure::range(format!("bound must be an integer from 1 to 4294967296, got {bound}")));
+            return Err(Failure::range(format!(
+                "bound must be an integer from 1 to 4294967296, got {bound}"
+            )));
         }
         let mut out = vec![0; n as usize];
         draws.below(0, bound, &mut out);
@@ -91,7 +99,13 @@ pub fn below<'env>(
 }
 
 #[napi]
-pub fn permutation<'env>(env: &'env Env, n: u32, seed: BigInt, stream: u32, job: Option<&Job>) -> Result<Now<'env, Uint32Array>> {
+pub fn permutation<'env>(
+    env: &'env Env,
+    n: u32,
+    seed: BigInt,
+    stream: u32,
+    job: Option<&Job>,
+) -> Result<Now<'env, Uint32Array>> {
     let draws = Philox::new(word(&seed), stream);
     run(env, job, move |_| Ok(draws.permutation(n as usize)), Uint32Array::new)
 }
@@ -254,7 +268,8 @@ pub fn gumbel_top_k<'env>(
 ) -> Result<Now<'env, Drawn>> {
     let (seed, width, k) = (word(&seed), width as usize, k as usize);
     let work = move |x: &[f64], _: &job::Job| {
-        topk::gumbel_top_k_rows(x, width, k, temperature, seed, stream).map_err(|e| Failure::range(e.to_string()))
+        topk::gumbel_top_k_rows(x, width, k, temperature, seed, stream)
+            .map_err(|e| Failure::range(e.to_string()))
     };
     run_on(env, job, log_weights, work, |(indices, keys)| Drawn {
         indices: Uint32Array::new(indices),
@@ -285,7 +300,8 @@ pub fn resample<'env>(
     let tokens = tokens.map(<[u32]>::to_vec);
     let seed = seed.as_ref().map(word);
     let work = move |x: &[f64], _: &job::Job| {
-        topk::resample(x, &shares, tokens.as_deref(), min_tokens, seed).map_err(|e| Failure::range(e.to_string()))
+        topk::resample(x, &shares, tokens.as_deref(), min_tokens, seed)
+            .map_err(|e| Failure::range(e.to_string()))
     };
     run_on(env, job, log_weights, work, |drawn| Resampled {
         indices: Uint32Array::new(drawn.indices),
@@ -361,7 +377,8 @@ pub fn score_ngrams<'env>(
     job: Option<&Job>,
 ) -> Result<Now<'env, TextScores>> {
     let texts = texts.shared.clone();
-    let work = move |tables: &[f64], job: &job::Job| Ok(ngrams::score_ngrams(&texts, tables, order, buckets, job)?);
+    let work =
+        move |tables: &[f64], job: &job::Job| Ok(ngrams::score_ngrams(&texts, tables, order, buckets, job)?);
     run_on(env, job, tables, work, |(scores, tokens)| TextScores {
         scores: Float64Array::new(scores),
         tokens: Uint32Array::new(tokens),

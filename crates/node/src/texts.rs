@@ -18,7 +18,8 @@ impl PackedTexts {
     /// `name` is what a message calls the array.
     #[napi(constructor)]
     pub fn new(env: Env, name: String, texts: StringArray) -> Result<Self> {
-        let texts = texts.0.map_err(|(i, got)| Failure::kind(format!("{name}[{i}] must be a string, got {got}")))?;
+        let texts =
+            texts.0.map_err(|(i, got)| Failure::kind(format!("{name}[{i}] must be a string, got {got}")))?;
         env.adjust_external_memory(texts.memory() as i64)?;
         Ok(PackedTexts { shared: Arc::new(texts) })
     }
