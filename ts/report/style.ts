@@ -122,7 +122,7 @@ footer dt { margin-top: 0.75rem; color: var(--ink); font-weight: 600; }
 footer dd { margin: 0; max-width: 42rem; }
 footer p { margin-top: 2rem; }
 
-@media (max-width: 44rem) {
+@media screen and (max-width: 44rem) {
   .page { padding: 2rem 1.125rem 3.5rem; }
   h2 { margin-top: 3.5rem; }
   .wide { display: none; }
@@ -143,11 +143,13 @@ footer p { margin-top: 2rem; }
 @media print {
   :root {${LIGHT}
   }
+  html { font-size: 11px; }
+  body { font-size: 1rem; background: none; }
   .page { max-width: none; padding: 0; }
   nav { display: none; }
+  h2 { margin-top: 2.5rem; }
   h2, h3 { break-after: avoid; }
   figure, tr { break-inside: avoid; }
-  details::details-content { content-visibility: visible; block-size: auto; }
   * { print-color-adjust: exact; }
 }
 `
