@@ -57,7 +57,7 @@ export function ngramsCommand(): Command {
 
 async function countFiles(files: string[], { json, quiet = false, ...options }: Given): Promise<void> {
   const { countNgramFiles } = await import('../corpus/index.js')
-  const progress = showProgress(quiet)
+  const progress = await showProgress(quiet)
   try {
     const counts = await stoppable((signal) =>
       countNgramFiles(files, { ...options, signal, onProgress: (p) => progress.update(p) }),

@@ -178,7 +178,7 @@ async function select(
     throw new UsageError('say where the kept records go: --out PATH (or --dry-run to write nothing)')
   }
   if (report !== undefined) checkReport(report, given.force === true)
-  const progress = showProgress(quiet)
+  const progress = await showProgress(quiet)
   const selection = await stoppable(async (signal) => {
     try {
       const done = await method.select(raw, settings, { ...options, signal, onProgress: progress.update })
