@@ -111,8 +111,8 @@ impl ScoresWriter {
                 log_weights.len()
             )));
         }
-        let mut record = first_record;
-        for (row, tokens) in log_weights.chunks_exact(self.targets).zip(tokens) {
+        let rows = log_weights.chunks_exact(self.targets).zip(tokens);
+        for (record, (row, tokens)) in (first_record..).zip(rows) {
             if self.records.len() == BATCH {
                 self.write_batch()?;
             }
@@ -123,7 +123,6 @@ impl ScoresWriter {
             self.records.push(record);
             self.tokens.push(*tokens);
             self.weights.iter_mut().zip(row).for_each(|(column, weight)| column.push(*weight));
-            record += 1;
         }
         Ok(())
     }

@@ -458,7 +458,7 @@ fn an_unreadable_file_is_told() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let input = file(&dir, "a.jsonl", b"{}");
-    std::fs::set_permissions(&input.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&input.path, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Who may read everything (a container's root) has no unreadable files: a folder in its place fails for all.
     let result = match Input::open(&input.path) {
         Ok(_) => {

@@ -163,6 +163,7 @@ fn count_to_limit(
     Ok(features)
 }
 
+/// A shard's blob: what was seen of it (see [`Part::write`]), the number of buckets, the count of each.
 fn to_bytes(part: &Part, counts: &[u64]) -> Vec<u8> {
     let mut w = Writer::default();
     part.write(&mut w);

@@ -295,6 +295,10 @@ impl Sums {
         Ok(())
     }
 
+    /// A shard's blob: what was seen of it (see [`Part::write`]), the number of blobs of weights, the sampled records (their
+    /// number; of each the word that was drawn, index, score, tokens), and of each table the candidates (their number; of
+    /// each key, score, index, ordinal, offset, length, bytes of text, tokens, file). A blob of weights holds for each
+    /// record its scores (f64) and its tokens (u32).
     fn shard_bytes(&self) -> Vec<u8> {
         let mut w = Writer::default();
         self.shard.write(&mut w);

@@ -113,6 +113,8 @@ impl Part {
         }
     }
 
+    /// Appends eight words (records, skipped, tokens, features, candidates, bytes, bytes of text, number of messages), each message
+    /// (length, UTF-8) and the hash's state (length, bytes; nothing if files are not hashed).
     pub(super) fn write(&self, w: &mut Writer) {
         let t = &self.totals;
         for x in [

@@ -90,7 +90,7 @@ pub fn write_chosen(
     inputs: &[Input],
     read: &ReadOptions,
     chosen: &Chosen,
-    mut output: Option<&mut Output>,
+    output: Option<&mut Output>,
     options: &WriteOptions,
     job: &Job,
 ) -> Result<Written, Error> {
@@ -156,7 +156,7 @@ pub fn write_chosen(
 
     let mut written = Written { totals: vec![FileTotals::default(); inputs.len()], ..Written::default() };
     let mut texts = Vec::new();
-    let mut sink = match (output.as_deref_mut(), &forms) {
+    let mut sink = match (output, &forms) {
         (Some(output), Some(forms)) => Some(Sink::new(output, forms, inputs, read)?),
         _ => None,
     };

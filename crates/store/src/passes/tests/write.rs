@@ -233,7 +233,7 @@ fn examples_are_the_extremes_with_their_texts() {
     let written = write(&inputs, &read, &chosen, &dir.path().join("out"), &write_options(None)).unwrap();
     let mut by_score: Vec<_> = chosen.each_kept().map(|(c, _)| *c).collect();
     by_score.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.index.cmp(&b.index)));
-    let place = |e: &super::write::Example| (e.file, e.record);
+    let place = |e: &crate::passes::write::Example| (e.file, e.record);
     assert_eq!(
         written.highest.iter().map(place).collect::<Vec<_>>(),
         by_score[..3].iter().map(|c| (c.file, c.ordinal)).collect::<Vec<_>>()
