@@ -174,3 +174,9 @@ test('an aborted signal rejects, and its reason is the cause', async (t) => {
     message: /^signal must be an AbortSignal/,
   })
 })
+
+test('thousands of calls at once share the threads', async (t) => {
+  const calls = Array.from({ length: 5000 }, (_, stream) => kernels.philox(4, { stream }))
+  const results = await Promise.all(calls)
+  t.deepEqual(results[4321], kernels.philoxSync(4, { stream: 4321 }))
+})

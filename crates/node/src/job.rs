@@ -1,7 +1,7 @@
-//! Long calls: a job that JavaScript can stop and ask how far it is, and promises settled from a thread of their own.
+//! Long calls: a job that JavaScript can stop and ask how far it is, and promises settled from other threads.
 //!
-//! The thread only coordinates; what it computes runs on the shared pool, so that a service's libuv threads
-//! stay free for its own files and sockets.
+//! What is computed runs on the shared pool, so that a service's libuv threads stay free for its own files and
+//! sockets.
 
 use crate::failure::Failure;
 use napi::bindgen_prelude::{Env, Object, Result, ToNapiValue};
@@ -83,7 +83,7 @@ fn stop_with_environment(env: &Env, job: &Arc<tamis_kernels::job::Job>) -> Resul
 }
 
 /// Runs `work` on a thread of its own and settles the returned promise with what `finish` makes of its result
-/// on the JavaScript thread. A panic rejects; it never crosses.
+/// on the JavaScript thread. A panic rejects; it never crosses. For work that waits: for files, for other threads.
 pub fn promise<'env, T, V>(
     env: &'env Env,
     job: Option<&Job>,
@@ -94,20 +94,55 @@ where
     T: Send + 'static,
     V: ToNapiValue + 'static,
 {
+    settle(env, job, work, finish, |task| {
+        let thread = std::thread::Builder::new().name("tamis-job".into()).spawn(task);
+        thread.map(drop).map_err(|error| Failure::range(format!("no thread could be started: {error}")))
+    })
+}
+
+/// The same on the shared pool, for work that only computes: any number of calls wait in its queue.
+pub fn promise_of_pool<'env, T, V>(
+    env: &'env Env,
+    job: Option<&Job>,
+    work: impl FnOnce(&tamis_kernels::job::Job) -> std::result::Result<T, Failure> + Send + 'static,
+    finish: impl FnOnce(T) -> V + Send + 'static,
+) -> Result<Object<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+{
+    settle(env, job, work, finish, |task| {
+        tamis_kernels::threads::pool().spawn(task);
+        Ok(())
+    })
+}
+
+fn settle<'env, T, V>(
+    env: &'env Env,
+    job: Option<&Job>,
+    work: impl FnOnce(&tamis_kernels::job::Job) -> std::result::Result<T, Failure> + Send + 'static,
+    finish: impl FnOnce(T) -> V + Send + 'static,
+    start: impl FnOnce(Box<dyn FnOnce() + Send>) -> std::result::Result<(), Failure>,
+) -> Result<Object<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+{
     let shared = job.map_or_else(Default::default, |job| job.shared.clone());
     stop_with_environment(env, &shared)?;
     let (deferred, promise) = env.create_deferred()?;
-    let thread = std::thread::Builder::new().name("tamis-job".into());
-    thread
-        .spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| work(&shared)));
-            deferred.resolve(move |_env: Env| match result {
-                Ok(Ok(value)) => Ok(finish(value)),
-                Ok(Err(failure)) => Err(failure.into()),
-                Err(panic) => Err(Failure::internal(panic).into()),
-            });
-        })
-        .map_err(|error| Failure::range(format!("no thread could be started: {error}")))?;
+    start(Box::new(move || {
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            // What waited in a queue may have been stopped meanwhile.
+            shared.check()?;
+            work(&shared)
+        }));
+        deferred.resolve(move |_env: Env| match result {
+            Ok(Ok(value)) => Ok(finish(value)),
+            Ok(Err(failure)) => Err(failure.into()),
+            Err(panic) => Err(Failure::internal(panic).into()),
+        });
+    }))?;
     Ok(promise)
 }
 

@@ -4,7 +4,7 @@
 //! copies what it needs and returns a promise.
 
 use crate::failure::Failure;
-use crate::job::{Job, guard, promise};
+use crate::job::{Job, guard, promise_of_pool};
 use crate::texts::PackedTexts;
 use half::{bf16, f16};
 use napi::bindgen_prelude::*;
@@ -27,7 +27,7 @@ where
 {
     match job {
         None => Ok(Either::A(finish(guard(|| work(&job::Job::default()))?))),
-        Some(_) => Ok(Either::B(promise(env, job, work, finish)?)),
+        Some(_) => Ok(Either::B(promise_of_pool(env, job, work, finish)?)),
     }
 }
 
@@ -48,7 +48,7 @@ where
         None => Ok(Either::A(finish(guard(|| work(data, &job::Job::default()))?))),
         Some(_) => {
             let data = data.to_vec();
-            Ok(Either::B(promise(env, job, move |job| work(&data, job), finish)?))
+            Ok(Either::B(promise_of_pool(env, job, move |job| work(&data, job), finish)?))
         }
     }
 }
