@@ -1,4 +1,5 @@
 import test from 'ava'
+import { recipes } from 'tamis'
 import { METHODS } from '../../ts/cli/methods.js'
 import { parseCount, parseFraction, parseProportions, parseSeed, parseSize } from '../../ts/cli/numbers.js'
 import { tamis } from './command.js'
@@ -9,6 +10,10 @@ test('the help names every command and every exit status', async (t) => {
   t.is(stderr, '')
   for (const word of ['select', 'ngrams', 'recipes', 'doctor', 'Exit status', '130', '143'])
     t.true(stdout.includes(word), word)
+})
+
+test('every method is a recipe that is there', (t) => {
+  for (const { name } of METHODS) t.is(recipes.find(({ short }) => short === name)?.state, 'done', name)
 })
 
 test("the help of select has every method's options", async (t) => {
