@@ -48,7 +48,6 @@ export interface NativeState {
 
 /** An output that appears whole or not at all. */
 export interface NativeOutput {
-  target(): string
   abandon(): void
 }
 

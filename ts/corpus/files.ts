@@ -220,7 +220,8 @@ export class FileRun<Pass extends string = string> {
     const { state } = this
     const canResume = aborted || failure.code === 'ERR_TAMIS_IO'
     if (!state || !canResume || this.#corpora.some((corpus) => corpus.usesStandardInput())) {
-      this.#discard()
+      // What an earlier run left is not this one's to throw away: the next may ask for it rightly.
+      if (!state?.resumed()) this.#discard()
       return aborted ? new TamisError(failure.code, failure.message, { cause }) : failure
     }
     const kept = relative('', state.path())

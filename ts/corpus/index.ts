@@ -22,4 +22,5 @@ export {
   type NgramCounts,
   readNgramCounts,
 } from './ngram-counts.js'
+export { readScores, type Scores } from './scores.js'
 export type { FileSelection, FileSelectionOptions, SelectionPass } from './select-files.js'

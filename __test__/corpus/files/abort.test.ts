@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { corpus, type TamisError } from 'tamis'
@@ -79,7 +79,12 @@ test('resume goes on only with what it was', async (t) => {
     code: 'ERR_TAMIS_RANGE',
     message: /resume cannot go on .*"seed: .*start anew without --resume/,
   })
+  // A slip of the options costs nothing: the parts are still there.
   t.deepEqual(await left('kept'), ['.kept.jsonl.tamis-state'])
+  await writeFile(out, 'in the way')
+  await t.throwsAsync(() => select(out, { resume: true }), { code: 'ERR_TAMIS_RANGE', message: /exists/ })
+  t.deepEqual(await left('.kept'), ['.kept.jsonl.tamis-state'])
+  await rm(out)
   await write(join(dir, 'raw-01.jsonl'), documents(51, 1))
   await t.throwsAsync(() => select(out, { resume: true }), {
     code: 'ERR_TAMIS_RANGE',

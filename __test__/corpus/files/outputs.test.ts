@@ -151,15 +151,9 @@ test('the scores file has a row a record, from which another choice is made', as
   )
   const other = { count: 25, seed: 9, minTokens: 20 }
   const { count, ...draw } = other
-  const chosen = await corpus.importanceResample(
-    {
-      type: 'float64',
-      dims: [rows.length],
-      data: Float64Array.from(rows, (row) => row.log_weight as number),
-    },
-    count,
-    { ...draw, tokens: { ...tokens, data: Uint32Array.from(rows, (row) => row.tokens as number) } },
-  )
+  const held = await corpus.readScores(scores)
+  t.deepEqual([held.logWeights, held.tokens, held.columns], [logWeights, tokens, ['log_weight']])
+  const chosen = await corpus.importanceResample(held.logWeights, count, { ...draw, tokens: held.tokens })
   const { files } = await select({ ...other, out: join(dir, 'other.jsonl') }, raw)
   t.deepEqual(await ids(files[0] as string), Array.from(chosen.indices.data as Uint32Array))
 })
@@ -344,6 +338,10 @@ test('outDir is a folder even with an ending, out says what it wants', async (t)
   await t.throwsAsync(
     () => select({ out: join(dir, 'kept.txt') }),
     failure('ERR_TAMIS_RANGE', /no lines of text/),
+  )
+  await t.throwsAsync(
+    () => corpus.readScores(join(dir, 'raw.jsonl')),
+    failure('ERR_TAMIS_FORMAT', /raw\.jsonl/),
   )
   await t.throwsAsync(
     () => select({ out: join(dir, 'x.jsonl'), scores: 'scores.csv' }),

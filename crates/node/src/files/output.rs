@@ -12,7 +12,6 @@ use tamis_store::atomic;
 #[napi]
 pub struct Output {
     inner: Option<atomic::Output>,
-    target: String,
 }
 
 impl Output {
@@ -24,11 +23,6 @@ impl Output {
 
 #[napi]
 impl Output {
-    #[napi]
-    pub fn target(&self) -> String {
-        self.target.clone()
-    }
-
     /// Removes what was written.
     #[napi]
     pub fn abandon(&mut self) {
@@ -42,7 +36,6 @@ pub fn open_output(target: String, folder: bool, force: bool) -> Result<Output> 
     guard(|| {
         let target = path(target);
         let inner = if folder { atomic::Output::folder(&target, force)? } else { atomic::Output::file(&target, force)? };
-        let target = inner.target().to_string_lossy().into_owned();
-        Ok(Output { inner: Some(inner), target })
+        Ok(Output { inner: Some(inner) })
     })
 }
