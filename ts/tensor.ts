@@ -159,7 +159,8 @@ function isDetached(data: Tensor['data']): boolean {
 
 function unshared(data: Tensor['data']): Tensor['data'] {
   const shared = Object.prototype.toString.call(data.buffer) === '[object SharedArrayBuffer]'
-  return shared ? (data as Uint8Array).slice() : data
+  // Not the array's own method: a Buffer slices without a copy.
+  return shared ? Uint8Array.prototype.slice.call(data) : data
 }
 
 /** The tensor's memory as bytes: a view, no copy. */
@@ -169,12 +170,16 @@ export function viewBytes({ data }: Pick<Tensor, 'data'>): Uint8Array {
 
 /** Bytes that the addon returned, as the kind of array that `like` has. */
 export function viewAs<T extends TensorType>(like: Tensor<T>, bytes: Uint8Array): TensorData[T] {
-  const View = like.data.constructor as new (
-    buffer: ArrayBufferLike,
-    offset: number,
-    length: number,
-  ) => TensorData[T]
-  return new View(bytes.buffer, bytes.byteOffset, bytes.byteLength / like.data.BYTES_PER_ELEMENT)
+  // By name, since a Buffer or another realm's array has a constructor of its own.
+  const View = (globalThis as unknown as Record<string, ArrayConstructor>)[
+    arrayName(like.data)
+  ] as ArrayConstructor
+  return new View(bytes.buffer, bytes.byteOffset, bytes.byteLength / View.BYTES_PER_ELEMENT) as TensorData[T]
+}
+
+interface ArrayConstructor {
+  readonly BYTES_PER_ELEMENT: number
+  new (buffer: ArrayBufferLike, offset: number, length: number): ArrayBufferView
 }
 
 /** The items in float64: the data itself where they are that already. */
