@@ -10,6 +10,7 @@ export * as kernels from './kernels/index.js'
 export type { Seed } from './options.js'
 export { operations, type Recipe, type Room, recipes } from './recipes.js'
 export * as report from './report/index.js'
+export type { Cancellable } from './run.js'
 export { type Float16Like, type Tensor, type TensorData, type TensorType, tensor } from './tensor.js'
 export { setThreads, threads } from './threads.js'
 

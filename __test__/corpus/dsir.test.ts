@@ -177,6 +177,15 @@ const matrix = () => tensor('float64', [3, 2], [0, 1, 2, 3, 4, 5])
 const select = (over: object, targets: unknown = recipe, from: unknown = pool) =>
   corpus.selectByImportance(from as string[], targets as string[], { ...options, ...over })
 
+test.serial('more buckets than there is memory for are refused', async (t) => {
+  const available = process.availableMemory
+  t.teardown(() => {
+    process.availableMemory = available
+  })
+  process.availableMemory = () => 1e9
+  await t.throwsAsync(() => select({ buckets: 2 ** 32 - 1 }), { message: /^buckets is too large: it needs/ })
+})
+
 const wrong: [string, () => unknown, { code: string; message: RegExp }][] = [
   [
     'an empty raw corpus',
@@ -337,6 +346,11 @@ const wrong: [string, () => unknown, { code: string; message: RegExp }][] = [
     'no buckets',
     () => corpus.ngramLogRatio(tensor('float64', [0], []), tensor('float64', [0], [])),
     { code: 'ERR_TAMIS_SHAPE', message: /raw has no n-grams/ },
+  ],
+  [
+    'a matrix of no targets',
+    () => corpus.klReduction(tensor('float64', [0, 4], []), ratio(), ratio()),
+    { code: 'ERR_TAMIS_SHAPE', message: /target has no n-grams/ },
   ],
   [
     'a selection of another length',

@@ -9,7 +9,7 @@
  */
 import { TamisError } from '../errors.js'
 import { type NativeTexts, native } from '../native.js'
-import { type NgramOptions, ngramShape } from '../ngrams.js'
+import { checkCounters, type NgramOptions, ngramShape } from '../ngrams.js'
 import {
   checkCount,
   checkNumber,
@@ -117,6 +117,7 @@ export function ngramLogRatio(
 function checkBuckets(name: string, counts: Tensor, raw: Tensor): void {
   const [got, want] = [counts.dims.at(-1), raw.dims[0]]
   if (want === 0) throw new TamisError('ERR_TAMIS_SHAPE', 'shape: raw has no n-grams, it has 0 buckets')
+  if (counts.data.length === 0) throw new TamisError('ERR_TAMIS_SHAPE', `shape: ${name} has no n-grams`)
   if (got !== want)
     throw new TamisError('ERR_TAMIS_SHAPE', `shape: ${name} has ${got} buckets, raw has ${want}`)
 }
@@ -243,6 +244,7 @@ export async function selectByImportance(
   const groups = several ? (targets as readonly string[][]) : [targets as readonly string[]]
   shareOut(checkPositiveInteger('count', o.count), groups.length, o.proportions ?? groups.map(() => 1))
   resampleOptions(o)
+  checkCounters(buckets, 1 + groups.length)
   const n = raw?.length
   const texts = packTexts('raw', raw)
   const groupTexts = groups.map((group, t) => packTexts(several ? `targets[${t}]` : 'targets', group))
@@ -292,8 +294,8 @@ export function stackTargets(
 
 /**
  * How much nearer a selection is to the target than the raw corpus: the mean over targets of
- * `KL(p_t || q_raw) - KL(p_t || q_selected)`, natural logarithm, higher is better (the paper's section 5; the
- * pseudo-count is ours, since of a small selection its empty buckets would decide alone). O(targets * buckets).
+ * `KL(p_t || q_raw) - KL(p_t || q_selected)`, natural logarithm, higher is better (the paper's metric of a
+ * selection; the pseudo-count is ours, since of a small selection its empty buckets would decide alone). O(targets * buckets).
  * @param target - counts, [buckets] or [targets, buckets]
  * @param raw - counts, [buckets]
  * @param selected - counts, [buckets]
@@ -319,11 +321,7 @@ export function klReduction(
   const selectedCounts = checkTensor('selected', selected, { ranks: [1] })
   checkBuckets('target', counts, rawCounts)
   checkBuckets('selected', selectedCounts, rawCounts)
-  const [all, before, after] = [counts, rawCounts, selectedCounts].map(asFloat64) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ]
+  const [all, before, after] = [asFloat64(counts), asFloat64(rawCounts), asFloat64(selectedCounts)]
   if (smoothing === 0 && native.sum(after) === 0) {
     throw new TamisError('ERR_TAMIS_RANGE', 'selected has no n-grams, and smoothing is 0')
   }
@@ -332,9 +330,11 @@ export function klReduction(
   let sum = 0
   for (let t = 0; t < targets; t++) {
     const row = all.subarray(t * width, (t + 1) * width)
-    const from = (q: Float64Array) =>
-      now({ call: () => native.klDivergence(row, q, smoothing), finish: (divergence) => divergence })
-    sum += from(before) - from(after)
+    sum += divergence(row, before, smoothing) - divergence(row, after, smoothing)
   }
   return sum / targets
+}
+
+function divergence(p: Float64Array, q: Float64Array, smoothing: number): number {
+  return now({ call: () => native.klDivergence(p, q, smoothing), finish: (nats) => nats })
 }

@@ -7,8 +7,8 @@
  * @module
  */
 import { native } from '../native.js'
-import { type NgramOptions, ngramShape } from '../ngrams.js'
-import { checkMemory, checkOptions } from '../options.js'
+import { checkCounters, type NgramOptions, ngramShape } from '../ngrams.js'
+import { checkOptions } from '../options.js'
 import { type Cancellable, now, type Operation, promised } from '../run.js'
 import { checkTensor, type Tensor } from '../tensor.js'
 import { packTexts } from '../texts.js'
@@ -73,16 +73,13 @@ export interface CountNgramsOptions extends NgramOptions {
   into?: Tensor | undefined
 }
 
-/** A bucket's counts: a thread's own, the sum, and the result. */
-const COUNTER_BYTES = 24
-
 function count(
   texts: readonly string[],
   options: CountNgramsOptions | undefined,
 ): Operation<Float64Array, Tensor<'float64'>> {
   const o = checkOptions('options', options, ['ngrams', 'buckets', 'into'])
   const { ngrams, buckets } = ngramShape(o)
-  checkMemory('buckets', buckets * COUNTER_BYTES)
+  checkCounters(buckets, 1)
   const into = o.into && checkTensor('into', o.into, { types: ['float64'], dims: [buckets] }).data
   const packed = packTexts('texts', texts)
   return {
