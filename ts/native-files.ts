@@ -27,7 +27,7 @@ export interface NativeCorpus {
   inputs(): NativeInput[]
   usesStandardInput(): boolean
   /** Removes the copy of standard input. */
-  close(): void
+  close(): Promise<void>
 }
 
 /** What an interrupted run leaves for the next one. */
@@ -37,18 +37,18 @@ export interface NativeState {
   /** Whether results of an earlier run are gone on with. */
   resumed(): boolean
   /** Notes that the output is about to be put in place. */
-  markCommit(): void
+  markCommit(): Promise<void>
   /** Whether the interrupted run had come to that. */
   hasCommitMark(): boolean
   /** Removes it: the run is done. */
-  finish(): void
+  finish(): Promise<void>
   /** Lets go of it: it stays for the next run. */
   release(): void
 }
 
 /** An output that appears whole or not at all. */
 export interface NativeOutput {
-  abandon(): void
+  abandon(): Promise<void>
 }
 
 /** What a pass saw of one file. */
@@ -127,7 +127,7 @@ export interface NativeWritten {
   highest(): NativeExample[]
   lowest(): NativeExample[]
   misses(): NativeExample[]
-  abandon(): void
+  abandon(): Promise<void>
 }
 
 export interface NativeNgramCounts {
@@ -143,8 +143,8 @@ export interface NativeNgramCounts {
 
 export interface NativeFiles {
   openCorpus(patterns: string[], options: NativeReadOptions, job: NativeJob): Promise<NativeCorpus>
-  openState(output: string, options: string, corpora: NativeCorpus[], resume: boolean): NativeState
-  openOutput(path: string, folder: boolean, force: boolean): NativeOutput
+  openState(output: string, options: string, corpora: NativeCorpus[], resume: boolean): Promise<NativeState>
+  openOutput(path: string, folder: boolean, force: boolean): Promise<NativeOutput>
   countCorpus(
     corpus: NativeCorpus,
     options: {

@@ -124,7 +124,7 @@ export class FileRun<Pass extends string = string> {
   /** Kept for the next run if this one is cut short. */
   state: NativeState | undefined
   #corpora: NativeCorpus[] = []
-  #outputs: { abandon(): void }[] = []
+  #outputs: (NativeOutput | NativeWritten)[] = []
   #pass: { name: Pass; bytes: number; records: number; totalBytes: number } | undefined
   #running = false
   #told = ''
@@ -212,7 +212,7 @@ export class FileRun<Pass extends string = string> {
   }
 
   /** The error that a user sees, and what becomes of the state. */
-  fail(error: unknown): unknown {
+  async fail(error: unknown): Promise<unknown> {
     if (this.#failure !== undefined) return this.#failure
     const failure = fromNative(error)
     const aborted = failure.code === 'ERR_TAMIS_ABORTED'
@@ -221,7 +221,7 @@ export class FileRun<Pass extends string = string> {
     const canResume = aborted || failure.code === 'ERR_TAMIS_IO'
     if (!state || !canResume || this.#corpora.some((corpus) => corpus.usesStandardInput())) {
       // What an earlier run left is not this one's to throw away: the next may ask for it rightly.
-      if (!state?.resumed()) this.#discard()
+      if (!state?.resumed()) await this.#discard()
       return aborted ? new TamisError(failure.code, failure.message, { cause }) : failure
     }
     const kept = relative('', state.path())
@@ -233,21 +233,21 @@ export class FileRun<Pass extends string = string> {
   }
 
   /** Removes a state from which nobody will go on. */
-  #discard(): void {
+  async #discard(): Promise<void> {
     const { state } = this
     this.state = undefined
     try {
-      state?.finish()
+      await state?.finish()
     } catch {
       // What stays is in nobody's way; the failure that led here is the one to tell.
     }
   }
 
   /** Lets go of everything. */
-  end(): void {
-    for (const output of this.#outputs) output.abandon()
+  async end(): Promise<void> {
+    await Promise.all(this.#outputs.map((output) => output.abandon()))
     this.state?.release()
-    for (const corpus of this.#corpora) corpus.close()
+    await Promise.all(this.#corpora.map((corpus) => corpus.close()))
   }
 }
 
@@ -265,11 +265,11 @@ export async function runOnFiles<Pass extends string, T>(
   try {
     return await body(run)
   } catch (error) {
-    throw run.fail(error)
+    throw await run.fail(error)
   } finally {
     clearInterval(timer)
     signal?.removeEventListener('abort', stop)
-    run.end()
+    await run.end()
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   NativeCorpus,
   NativeExample,
   NativeFileTotals,
+  NativeOutput,
   NativeWritten,
 } from '../native-files.js'
 import { checkBoolean, checkNumber, checkPositiveInteger } from '../options.js'
@@ -190,17 +191,17 @@ export async function openPlaces(
   const lines = Object.entries(fingerprint).map(
     ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
   )
-  const state = native.openState(path, lines.join('\n'), corpora, plan.resume)
+  const state = await native.openState(path, lines.join('\n'), corpora, plan.resume)
   run.state = state
   // What lies there may be this very run's, cut short while it was being put in place.
   const force = plan.force || state.hasCommitMark()
   if (plan.scores !== undefined) checkSideFile('scores', plan.scores, force, '.parquet')
-  return { output: run.hold(native.openOutput(path, folder, force)), force }
+  return { output: run.hold(await native.openOutput(path, folder, force)), force }
 }
 
 /** The places that are written. @hidden */
 export interface Places {
-  output: ReturnType<typeof native.openOutput> | undefined
+  output: NativeOutput | undefined
   force: boolean
 }
 
@@ -296,7 +297,7 @@ export async function scoreAndWrite(
   const { state } = run
   if (plan.scores !== undefined && state) {
     run.check()
-    state.markCommit()
+    await state.markCommit()
     await native.writeScores(plan.scores, corpus, scored, state, names, places.force, run.job)
   }
   const raw = scored.sample()
@@ -418,10 +419,10 @@ export async function commit(
   manifest: Record<string, unknown>,
 ): Promise<string> {
   run.check()
-  run.state?.markCommit()
+  await run.state?.markCommit()
   const path = await native.commitWritten(written, `${JSON.stringify(manifest, null, 2)}\n`, run.job)
   run.committed()
-  run.state?.finish()
+  await run.state?.finish()
   run.state = undefined
   return path
 }

@@ -72,8 +72,9 @@ impl Corpus {
 
     /// Lets go of the files; the copy of standard input goes when nothing works on it any more.
     #[napi]
-    pub fn close(&mut self) {
-        self.shared = None;
+    pub fn close<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
+        let shared = self.shared.take();
+        promise(env, None, move |_| Ok(drop(shared)), |()| ())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::corpus::path;
 use super::gone;
 use crate::failure::Failure;
-use crate::job::guard;
+use crate::job::promise;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use tamis_store::atomic;
@@ -25,17 +25,18 @@ impl Output {
 impl Output {
     /// Removes what was written.
     #[napi]
-    pub fn abandon(&mut self) {
-        self.inner = None;
+    pub fn abandon<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
+        let inner = self.inner.take();
+        promise(env, None, move |_| Ok(drop(inner)), |()| ())
     }
 }
 
 /// Starts an output file or folder, which must not exist without `force`.
 #[napi]
-pub fn open_output(target: String, folder: bool, force: bool) -> Result<Output> {
-    guard(|| {
+pub fn open_output<'env>(env: &'env Env, target: String, folder: bool, force: bool) -> Result<Object<'env>> {
+    let open = move |_: &tamis_kernels::job::Job| {
         let target = path(target);
-        let inner = if folder { atomic::Output::folder(&target, force)? } else { atomic::Output::file(&target, force)? };
-        Ok(Output { inner: Some(inner) })
-    })
+        Ok(if folder { atomic::Output::folder(&target, force)? } else { atomic::Output::file(&target, force)? })
+    };
+    promise(env, None, open, |output| Output { inner: Some(output) })
 }

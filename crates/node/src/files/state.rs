@@ -3,7 +3,7 @@
 use super::corpus::{Corpus, path};
 use super::gone;
 use crate::failure::Failure;
-use crate::job::guard;
+use crate::job::promise;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::Arc;
@@ -43,9 +43,9 @@ impl State {
     }
 
     #[napi]
-    pub fn mark_commit(&self) -> Result<()> {
+    pub fn mark_commit<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
         let state = self.get()?;
-        guard(|| Ok(state.put(COMMIT, 0, &[])?))
+        promise(env, None, move |_| Ok(state.put(COMMIT, 0, &[])?), |()| ())
     }
 
     #[napi]
@@ -54,11 +54,11 @@ impl State {
         Ok(state.resumed() && state.get(COMMIT, 0).is_some())
     }
 
+    /// Removes it, unless somebody still works with it after an abort.
     #[napi]
-    pub fn finish(&mut self) -> Result<()> {
-        let Some(state) = self.shared.take() else { return Ok(()) };
-        // Who still works with it, after an abort, lets it lie.
-        guard(|| Arc::try_unwrap(state).map_or(Ok(()), |state| Ok(state.finish()?)))
+    pub fn finish<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
+        let state = self.shared.take().and_then(Arc::into_inner);
+        promise(env, None, move |_| Ok(state.map_or(Ok(()), state::State::finish)?), |()| ())
     }
 
     #[napi]
@@ -69,15 +69,22 @@ impl State {
 
 /// Opens and locks the state of runs on this output.
 #[napi]
-pub fn open_state(output: String, options: String, corpora: Vec<&Corpus>, resume: bool) -> Result<State> {
-    guard(|| {
-        let mut inputs = Vec::new();
-        for corpus in corpora {
-            inputs.extend(corpus.get()?.prints());
-        }
+pub fn open_state<'env>(
+    env: &'env Env,
+    output: String,
+    options: String,
+    corpora: Vec<&Corpus>,
+    resume: bool,
+) -> Result<Object<'env>> {
+    let mut inputs = Vec::new();
+    for corpus in corpora {
+        inputs.extend(corpus.get()?.prints());
+    }
+    let open = move |_: &tamis_kernels::job::Job| {
         let output = path(output);
         let folder = state_folder(&output)?;
         let state = state::State::open(&output, &Fingerprint { options, inputs }, resume)?;
-        Ok(State { shared: Some(Arc::new(state)), path: folder.to_string_lossy().into_owned() })
-    })
+        Ok((state, folder.to_string_lossy().into_owned()))
+    };
+    promise(env, None, open, |(state, path)| State { shared: Some(Arc::new(state)), path })
 }

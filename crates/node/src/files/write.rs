@@ -91,8 +91,9 @@ impl Written {
 
     /// Removes what was written.
     #[napi]
-    pub fn abandon(&mut self) {
-        self.output = None;
+    pub fn abandon<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
+        let output = self.output.take();
+        promise(env, None, move |_| Ok(drop(output)), |()| ())
     }
 }
 
