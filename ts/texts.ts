@@ -3,6 +3,7 @@
  * @hidden
  * @module
  */
+import { types } from 'node:util'
 import { fromCall, TamisError } from './errors.js'
 import { type NativeTexts, native } from './native.js'
 import { show } from './options.js'
@@ -12,8 +13,9 @@ import { show } from './options.js'
  * @throws TamisError with the array's name and the place of what is no string
  */
 export function packTexts(name: string, texts: unknown): NativeTexts {
-  if (!Array.isArray(texts)) {
-    throw new TamisError('ERR_TAMIS_TYPE', `${name} must be an array of strings, got ${show(texts)}`)
+  if (!Array.isArray(texts) || types.isProxy(texts)) {
+    const got = types.isProxy(texts) ? 'a Proxy' : show(texts)
+    throw new TamisError('ERR_TAMIS_TYPE', `${name} must be an array of strings, got ${got}`)
   }
   try {
     return new native.Texts(name, texts)

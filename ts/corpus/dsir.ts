@@ -191,7 +191,8 @@ export async function importanceResample(
     const [n = 0, targets] = weights.dims
     // A matrix of weights cannot tell how large its targets are.
     if (targets !== undefined) checkProportions(o.proportions, targets)
-    const tokens = o.tokens && checkTensor('tokens', o.tokens, { types: ['uint32'], dims: [n] })
+    const tokens =
+      o.tokens === undefined ? undefined : checkTensor('tokens', o.tokens, { types: ['uint32'], dims: [n] })
     return draw(weights, tokens, count, o)
   })
 }

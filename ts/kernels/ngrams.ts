@@ -80,7 +80,10 @@ function count(
   const o = checkOptions('options', options, ['ngrams', 'buckets', 'into'])
   const { ngrams, buckets } = ngramShape(o)
   checkCounters(buckets, 1)
-  const into = o.into && checkTensor('into', o.into, { types: ['float64'], dims: [buckets] }).data
+  const into =
+    o.into === undefined
+      ? undefined
+      : checkTensor('into', o.into, { types: ['float64'], dims: [buckets] }).data
   const packed = packTexts('texts', texts)
   return {
     call: (job) => native.countNgrams(packed, ngrams, buckets, undefined, into, job),

@@ -290,7 +290,7 @@ pub struct Resampled {
 pub fn resample<'env>(
     env: &'env Env,
     log_weights: &[f64],
-    shares: Vec<u32>,
+    shares: Vec<f64>,
     tokens: Option<&[u32]>,
     min_tokens: u32,
     seed: Option<BigInt>,

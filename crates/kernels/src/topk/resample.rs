@@ -54,7 +54,7 @@ pub fn resample(
         .filter(|&i| log_weights[i as usize * width..][..width].iter().any(|x| x.is_finite()))
         .collect();
     let candidates = free.len();
-    let mut drawn: Vec<(u32, u8)> = Vec::with_capacity(shares.iter().sum());
+    let mut drawn: Vec<(u32, u8)> = Vec::new();
     for (column, &share) in shares.iter().enumerate() {
         let noise = seed.map(|seed| Philox::new(seed, column as u32));
         let key = |&i: &u32| {

@@ -1,0 +1,161 @@
+import test from 'ava'
+import { corpus, kernels, setThreads, TamisError, tensor } from 'tamis'
+
+/** What no caller should pass. */
+const hostile: unknown[] = [
+  undefined,
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  Number.NaN,
+  Infinity,
+  2 ** 32,
+  -0,
+  10n,
+  -1n,
+  2n ** 70n,
+  '',
+  'x',
+  '9'.repeat(400),
+  Symbol('x'),
+  () => 1,
+  new Date(0),
+  /x/,
+  [],
+  [1],
+  [[]],
+  [['a'], 'b'],
+  new Array(5),
+  {},
+  Object.create(null),
+  { length: 3 },
+  new Proxy({}, {}),
+  new Proxy([], {}),
+  Float64Array.of(1),
+  new DataView(new ArrayBuffer(8)),
+  new ArrayBuffer(8),
+  new Map(),
+  AbortSignal.abort(),
+  tensor('float32', [], [1]),
+  tensor('float64', [0], []),
+  tensor('float64', [0, 0], []),
+  tensor('float64', [0, 3], []),
+  tensor('float64', [3, 0], []),
+  tensor('float64', [1, 1, 1], [1]),
+  tensor('float64', [3], [Number.NaN, -Infinity, Infinity]),
+  tensor('int64', [2], [1, 2]),
+  tensor('bool', [2], [0, 1]),
+  { type: 'float64', dims: [2], data: null },
+  { type: 'float64', dims: null, data: Float64Array.of(1) },
+  { type: 'float64', dims: [2 ** 53], data: Float64Array.of(1) },
+  { type: 'float64', dims: [-0], data: new Float64Array(0) },
+  { type: {}, dims: [1], data: Float64Array.of(1) },
+]
+
+const x = tensor('float64', [2, 3], [1, 2, 3, 4, 5, 6])
+const counts = tensor('float64', [3], [1, 2, 3])
+const texts = ['one two three', 'four', '']
+const draw = { seed: 1, stream: 2 }
+
+/** Good arguments of every function, options last. */
+const calls: Record<string, unknown[]> = {
+  'kernels.philox': [3, draw],
+  'kernels.uniform': [3, { ...draw, dtype: 'float64' }],
+  'kernels.normal': [3, { ...draw, dtype: 'float32' }],
+  'kernels.gumbel': [3, { ...draw, dtype: 'float64' }],
+  'kernels.permutation': [3, draw],
+  'kernels.below': [3, 5, draw],
+  'kernels.topK': [x, { k: 2, largest: true, sorted: true }],
+  'kernels.gumbelTopK': [x, { k: 2, temperature: 1, ...draw }],
+  'kernels.hashNgrams': [texts, { ngrams: 2, buckets: 3 }],
+  'kernels.countNgrams': [texts, { ngrams: 2, buckets: 3, into: counts }],
+  'corpus.ngramLogRatio': [counts, counts, { smoothing: 0 }],
+  'corpus.importanceWeights': [texts, counts, { ngrams: 2 }],
+  'corpus.importanceResample': [
+    x,
+    1,
+    {
+      seed: 1,
+      method: 'gumbel',
+      minTokens: 1,
+      proportions: [1, 1, 1],
+      tokens: tensor('uint32', [2], [1, 2]),
+    },
+  ],
+  'corpus.selectByImportance': [
+    texts,
+    texts,
+    {
+      count: 1,
+      seed: 1,
+      method: 'topK',
+      minTokens: 1,
+      proportions: [1],
+      ngrams: 2,
+      buckets: 3,
+      smoothing: 1,
+      fitNgrams: 'all',
+    },
+  ],
+  'corpus.klReduction': [counts, counts, counts, { smoothing: 1 }],
+}
+
+type Callable = (...args: unknown[]) => unknown
+
+/** Every argument, and every option, in turn replaced. */
+function* variants(good: unknown[]): Generator<[string, unknown[]]> {
+  for (const [i, argument] of good.entries()) {
+    for (const bad of hostile) {
+      yield [`argument ${i}`, good.with(i, bad)]
+      if (i < good.length - 1) continue
+      for (const key of Object.keys(argument as object)) {
+        yield [`option ${key}`, good.with(i, { ...(argument as object), [key]: bad })]
+      }
+    }
+  }
+}
+
+for (const [name, good] of Object.entries(calls)) {
+  const [room, key] = name.split('.') as ['kernels' | 'corpus', string]
+  const api = { kernels, corpus }[room] as unknown as Record<string, Callable>
+  for (const form of [key, `${key}Sync`]) {
+    const call = api[form]
+    if (call === undefined) continue
+    test(`${room}.${form} answers hostile arguments with an error of its own, or not at all`, async (t) => {
+      await t.notThrowsAsync(async () => call(...good))
+      let refused = 0
+      for (const [what, args] of variants(good)) {
+        try {
+          await call(...args)
+        } catch (error) {
+          refused++
+          const fair = error instanceof TamisError && error.code !== 'ERR_TAMIS_INTERNAL'
+          if (!fair) t.fail(`${what}: ${error instanceof Error ? error.stack : String(error)}`)
+        }
+      }
+      t.true(refused > 20)
+    })
+  }
+}
+
+test('an option that detaches the data meanwhile harms nobody', (t) => {
+  const victim = tensor('float64', [1000], new Float64Array(1000))
+  const trap = {
+    get k() {
+      structuredClone(victim.data, { transfer: [victim.data.buffer as ArrayBuffer] })
+      return 3
+    },
+  }
+  t.throws(() => kernels.topKSync(victim, trap))
+  t.throws(() => kernels.gumbelTopKSync(tensor('float64', [2], [1, 2]), { ...trap, k: 3 }))
+  t.is(kernels.philoxSync(1).data.length, 1)
+})
+
+test('setThreads refuses the same', (t) => {
+  for (const bad of hostile) {
+    if (bad === 0 || bad === undefined) continue
+    t.throws(() => setThreads(bad as number), { instanceOf: TamisError })
+  }
+})
