@@ -35,7 +35,7 @@ impl FieldPath {
 #[derive(Clone, Copy)]
 enum Found {
     Nothing,
-    /// A string, and whether its text is the one in the scratch.
+    /// A string, whose text is in the scratch if it had escapes.
     Text(Literal),
     /// Something else: what that is.
     Other(&'static str),
@@ -43,8 +43,8 @@ enum Found {
 
 /// The text at `path` of the object on `line`, or why there is none. `scratch` holds a text that had escapes.
 pub fn text_of<'a>(line: &'a str, path: &FieldPath, scratch: &'a mut Vec<u8>) -> Result<&'a str, String> {
-    let mut search =
-        Search { scanner: Scanner::new(line), path, literal: Found::Nothing, nested: Found::Nothing };
+    let scanner = Scanner::new(line);
+    let mut search = Search { scanner, path, literal: Found::Nothing, nested: Found::Nothing, scratch };
     search.record().map_err(|fault| match fault {
         Fault::NotJson { expected, at } => format!("not JSON: expected {expected} at column {}", at + 1),
         Fault::NoObject(kind) => format!("the record is {kind}, no object"),
@@ -56,7 +56,12 @@ pub fn text_of<'a>(line: &'a str, path: &FieldPath, scratch: &'a mut Vec<u8>) ->
     match found {
         Found::Nothing => Err("no such field".into()),
         Found::Other(kind) => Err(format!("it is {kind}")),
-        Found::Text(literal) => literal.text(line, scratch),
+        // The one string of a plain path was unescaped as it was passed; which of two of a dotted one counts shows at the end.
+        Found::Text(literal) if path.parts.len() > 1 => literal.text(line, search.scratch),
+        Found::Text(literal) if literal.is_escaped() => {
+            simdutf8::basic::from_utf8(search.scratch).map_err(|e| e.to_string())
+        }
+        Found::Text(literal) => Ok(literal.raw(line)),
     }
 }
 
@@ -67,6 +72,7 @@ struct Search<'a, 'p> {
     literal: Found,
     /// At the end of the path.
     nested: Found,
+    scratch: &'a mut Vec<u8>,
 }
 
 impl Search<'_, '_> {
@@ -111,6 +117,7 @@ impl Search<'_, '_> {
 
     fn found(&mut self) -> Result<Found, Fault> {
         match self.scanner.kind() {
+            "a string" if self.path.parts.len() == 1 => self.scanner.text(self.scratch).map(Found::Text),
             "a string" => self.scanner.string().map(Found::Text),
             kind => self.scanner.value().map(|()| Found::Other(kind)),
         }

@@ -20,13 +20,22 @@ pub(super) struct Literal {
 }
 
 impl Literal {
+    pub(super) fn is_escaped(&self) -> bool {
+        self.escaped
+    }
+
+    /// What stands between its quotes.
+    pub(super) fn raw<'a>(&self, line: &'a str) -> &'a str {
+        &line[self.start..self.end]
+    }
+
     /// The string itself, borrowed from the line where it has no escapes.
     pub(super) fn text<'a>(&self, line: &'a str, scratch: &'a mut Vec<u8>) -> Result<&'a str, String> {
-        let literal = &line[self.start..self.end];
         if !self.escaped {
-            return Ok(literal);
+            return Ok(self.raw(line));
         }
-        unescape(literal.as_bytes(), scratch);
+        let again = Scanner { line, bytes: line.as_bytes(), at: self.start - 1 }.text(scratch);
+        debug_assert_eq!(again, Ok(*self));
         simdutf8::basic::from_utf8(scratch).map_err(|e| e.to_string())
     }
 
@@ -39,6 +48,12 @@ impl Literal {
             &line.as_bytes()[self.start..self.end] == name.as_bytes()
         }
     }
+}
+
+/// What an escape stands for.
+enum Escape {
+    Byte(u8),
+    Char(char),
 }
 
 /// A place in a line.
@@ -133,32 +148,93 @@ impl<'a> Scanner<'a> {
         let mut escaped = false;
         loop {
             self.at += ordinary(&self.bytes[self.at..]);
-            match self.peek() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(Literal { start, end: self.at - 1, escaped });
-                }
-                b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                    match self.peek() {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-                        b'u' => {
-                            self.at += 1;
-                            for _ in 0..4 {
-                                if !self.peek().is_ascii_hexdigit() {
-                                    return self.fault("four hexadecimal digits");
-                                }
-                                self.at += 1;
-                            }
-                        }
-                        _ => return self.fault("an escape"),
-                    }
-                }
-                _ if self.at == self.bytes.len() => return self.fault("the end of a string"),
-                _ => return self.fault("no control character"),
+            if self.closes()? {
+                return Ok(Literal { start, end: self.at - 1, escaped });
+            }
+            escaped = true;
+            self.escape()?;
+        }
+    }
+
+    /// Passes over a string and leaves it in `out` if it has escapes.
+    pub(super) fn text(&mut self, out: &mut Vec<u8>) -> Result<Literal, Fault> {
+        self.at += 1;
+        let start = self.at;
+        self.at += ordinary(&self.bytes[start..]);
+        if self.closes()? {
+            return Ok(Literal { start, end: self.at - 1, escaped: false });
+        }
+        out.clear();
+        out.extend_from_slice(&self.bytes[start..self.at]);
+        loop {
+            match self.escape()? {
+                Escape::Byte(byte) => out.push(byte),
+                Escape::Char(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+            self.at += copy_ordinary(&self.bytes[self.at..], out);
+            if self.closes()? {
+                return Ok(Literal { start, end: self.at - 1, escaped: true });
             }
         }
+    }
+
+    /// Behind ordinary bytes of a string: whether it ends here (and out of it), or goes on with an escape.
+    fn closes(&mut self) -> Result<bool, Fault> {
+        match self.peek() {
+            b'"' => {
+                self.at += 1;
+                Ok(true)
+            }
+            b'\\' => Ok(false),
+            _ if self.at == self.bytes.len() => self.fault("the end of a string"),
+            _ => self.fault("no control character"),
+        }
+    }
+
+    /// Passes over an escape. Halves of surrogate pairs without the other half become U+FFFD.
+    fn escape(&mut self) -> Result<Escape, Fault> {
+        self.at += 1;
+        let byte = match self.peek() {
+            b'n' => b'\n',
+            plain @ (b'"' | b'\\' | b'/') => plain,
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 8,
+            b'f' => 12,
+            b'u' => return self.unicode().map(Escape::Char),
+            _ => return self.fault("an escape"),
+        };
+        self.at += 1;
+        Ok(Escape::Byte(byte))
+    }
+
+    fn unicode(&mut self) -> Result<char, Fault> {
+        let mut unit = self.unit()?;
+        if (0xD800..0xDC00).contains(&unit) && self.bytes[self.at..].starts_with(b"\\u") {
+            let at = self.at;
+            self.at += 1;
+            let low = self.unit()?;
+            if (0xDC00..0xE000).contains(&low) {
+                unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+            } else {
+                self.at = at;
+            }
+        }
+        Ok(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    /// A `u` and four hexadecimal digits.
+    fn unit(&mut self) -> Result<u32, Fault> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            self.at += 1;
+            match char::from(self.peek()).to_digit(16) {
+                Some(digit) => unit = unit << 4 | digit,
+                None => return self.fault("four hexadecimal digits"),
+            }
+        }
+        self.at += 1;
+        Ok(unit)
     }
 
     /// Passes over a value of any kind. Nesting costs a bit a level, and no stack.
@@ -291,6 +367,25 @@ fn ordinary(bytes: &[u8]) -> usize {
     chunks.len() * 16 + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
+/// Appends those bytes; how many they are.
+#[inline]
+fn copy_ordinary(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    for (i, chunk) in chunks.iter().enumerate() {
+        // Sixteen bytes at once, and back again: a copy of a length that is not known costs more than what is copied.
+        out.extend_from_slice(chunk);
+        let special = special(chunk);
+        if special != 0 {
+            let n = special.trailing_zeros() as usize;
+            out.truncate(out.len() - 16 + n);
+            return i * 16 + n;
+        }
+    }
+    let n = ordinary(rest);
+    out.extend_from_slice(&rest[..n]);
+    chunks.len() * 16 + n
+}
+
 /// A bit for every byte that is special.
 #[cfg(target_arch = "x86_64")]
 #[inline]
@@ -319,47 +414,6 @@ fn special_bytes(chunk: &[u8; 16]) -> u32 {
     is.iter().enumerate().fold(0, |bits, (i, &is)| bits | u32::from(is) << i)
 }
 
-/// What a checked literal stands for, in place of what `out` held.
-fn unescape(literal: &[u8], out: &mut Vec<u8>) {
-    out.clear();
-    out.reserve(literal.len());
-    let mut at = 0;
-    loop {
-        let n = ordinary(&literal[at..]);
-        out.extend_from_slice(&literal[at..at + n]);
-        at += n + 2;
-        let Some(&escape) = literal.get(at - 1) else { return };
-        out.push(match escape {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            b'u' => {
-                let mut unit = hex(&literal[at..]);
-                at += 4;
-                if (0xD800..0xDC00).contains(&unit) && literal[at..].starts_with(b"\\u") {
-                    let low = hex(&literal[at + 2..]);
-                    if (0xDC00..0xE000).contains(&low) {
-                        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                        at += 6;
-                    }
-                }
-                let char = char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER);
-                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            // A quote, a slash or a backslash.
-            other => other,
-        });
-    }
-}
-
-/// Four hexadecimal digits.
-fn hex(digits: &[u8]) -> u32 {
-    digits[..4].iter().fold(0, |unit, &digit| unit << 4 | (digit as char).to_digit(16).unwrap_or(0))
-}
-
 /// Surrogates come as three bytes ED A0..BF xx, which no valid UTF-8 holds: each becomes U+FFFD, also three bytes.
 pub(crate) fn replace_surrogates(bytes: &mut [u8]) {
     let mut i = 0;
@@ -381,7 +435,10 @@ mod tests {
         #[test]
         fn special_bytes_are_found_wherever_they_stand(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-            prop_assert_eq!(ordinary(&bytes), bytes.iter().position(is_special).unwrap_or(bytes.len()));
+            let n = bytes.iter().position(is_special).unwrap_or(bytes.len());
+            let mut out = b"x".to_vec();
+            prop_assert_eq!((ordinary(&bytes), copy_ordinary(&bytes, &mut out)), (n, n));
+            prop_assert_eq!(out, [b"x", &bytes[..n]].concat());
             for chunk in bytes.as_chunks().0 {
                 prop_assert_eq!(special(chunk), special_bytes(chunk));
             }
