@@ -50,11 +50,17 @@ impl Literal {
     }
 }
 
-/// What an escape stands for.
-enum Escape {
-    Byte(u8),
-    Char(char),
-}
+/// What a backslash and one more byte stand for; 0 where that is not all of an escape, or none.
+const SHORT: [u8; 256] = {
+    let mut short = [0; 256];
+    let (from, to) = (b"\"\\/bfnrt", b"\"\\/\x08\x0C\n\r\t");
+    let mut i = 0;
+    while i < from.len() {
+        short[from[i] as usize] = to[i];
+        i += 1;
+    }
+    short
+};
 
 /// A place in a line.
 pub(super) struct Scanner<'a> {
@@ -167,9 +173,15 @@ impl<'a> Scanner<'a> {
         out.clear();
         out.extend_from_slice(&self.bytes[start..self.at]);
         loop {
-            match self.escape()? {
-                Escape::Byte(byte) => out.push(byte),
-                Escape::Char(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+            match self.bytes.get(self.at + 1).map_or(0, |&byte| SHORT[usize::from(byte)]) {
+                0 => {
+                    let char = self.escape()?;
+                    out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                byte => {
+                    self.at += 2;
+                    out.push(byte);
+                }
             }
             self.at += copy_ordinary(&self.bytes[self.at..], out);
             if self.closes()? {
@@ -192,20 +204,16 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over an escape. Halves of surrogate pairs without the other half become U+FFFD.
-    fn escape(&mut self) -> Result<Escape, Fault> {
+    fn escape(&mut self) -> Result<char, Fault> {
         self.at += 1;
-        let byte = match self.peek() {
-            b'n' => b'\n',
-            plain @ (b'"' | b'\\' | b'/') => plain,
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            b'u' => return self.unicode().map(Escape::Char),
-            _ => return self.fault("an escape"),
-        };
-        self.at += 1;
-        Ok(Escape::Byte(byte))
+        match (self.peek(), SHORT[usize::from(self.peek())]) {
+            (b'u', _) => self.unicode(),
+            (_, 0) => self.fault("an escape"),
+            (_, byte) => {
+                self.at += 1;
+                Ok(char::from(byte))
+            }
+        }
     }
 
     fn unicode(&mut self) -> Result<char, Fault> {
