@@ -8,7 +8,7 @@ use super::blocks::{BLOCK, Classify, Masks};
 use crate::unicode::{self, Classes, SPACE, WORD};
 
 /// Tokens after which a piece is full.
-pub const PIECE: usize = 512;
+pub const PIECE: usize = 256;
 /// Bytes after which a piece that has a token is full.
 const PIECE_BYTES: usize = 1 << 15;
 /// Bytes that can be read in front of the first token and behind the last.
@@ -36,7 +36,7 @@ impl Tokens {
     }
 
     /// Complete tokens.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ended
     }
 
@@ -45,10 +45,11 @@ impl Tokens {
         &self.bytes[self.starts[i] as usize..self.ends[i] as usize]
     }
 
-    /// Start and length of each token in [`Tokens::bytes`].
-    pub fn places(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
-        let (starts, ends) = (&self.starts[..self.ended], &self.ends[..self.ended]);
-        starts.iter().zip(ends).map(|(&start, &end)| (start as usize, (end - start) as usize))
+    /// Start and length in [`Tokens::bytes`] of each token from the `first` on.
+    #[inline(always)]
+    pub fn places(&self, first: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
+        let (starts, ends) = (&self.starts[first..self.ended], &self.ends[first..self.ended]);
+        starts.iter().zip(ends).map(|(&start, &end)| (start as usize, end.wrapping_sub(start) as usize))
     }
 
     /// Start and length of token `i` in [`Tokens::bytes`].

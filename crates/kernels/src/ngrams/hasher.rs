@@ -4,7 +4,7 @@ use super::blocks;
 use super::cutter::{Cutter, Tokens};
 use super::messages::Messages;
 use super::pairs::{self, Pairs};
-use super::words::{Key, Place, SHORT, Words};
+use super::words::{ID_BITS, Key, Place, SHORT, Words};
 use crate::cpu::Cpu;
 
 /// What was seen of a text.
@@ -30,7 +30,7 @@ pub struct NgramHasher {
     buckets: usize,
     cpu: Cpu,
     /// Word numbers at which the tables start over.
-    last_id: u32,
+    last_id: usize,
     tokens: Tokens,
     words: Words,
     pairs: Pairs,
@@ -39,11 +39,11 @@ pub struct NgramHasher {
     stats: CacheStats,
 }
 
-/// What is known of the tokens of a piece.
+/// What is known of the new tokens of a piece.
 #[derive(Default)]
 struct Piece {
     keys: Vec<(Key, u32)>,
-    /// Numbers of the words, with those in front that were kept.
+    /// The number of the word before the piece, or 0, and then of its own.
     ids: Vec<u32>,
     /// Buckets by token and order.
     features: Vec<u32>,
@@ -91,7 +91,7 @@ impl NgramHasher {
             order: order as usize,
             buckets: buckets as usize,
             cpu,
-            last_id: u32::MAX - (1 << 20),
+            last_id: 1 << ID_BITS,
             tokens: Tokens::new(),
             words: Words::new(),
             pairs: Pairs::new(),
@@ -107,12 +107,11 @@ impl NgramHasher {
         let mut cutter = Cutter::new(text);
         self.tokens.clear();
         self.piece.ids.clear();
-        let mut seen = 0u64;
-        let mut more = true;
+        self.piece.ids.push(0);
+        let (mut seen, mut first, mut more) = (0u64, 0, true);
         while more {
             more = fill(self.cpu, &mut cutter, &mut self.tokens);
-            let first = self.piece.ids.len();
-            let count = self.tokens.len() - first;
+            let count = self.tokens.count() - first;
             if count > 0 {
                 let width = (self.order as u64).min(seen + count as u64) as usize;
                 self.look_up(first, width);
@@ -120,12 +119,9 @@ impl NgramHasher {
                 f(Features { tokens: &self.tokens, buckets, width, first, seen });
             }
             seen += count as u64;
-            if more {
-                let keep = (self.order - 1).min(self.tokens.len());
-                self.tokens.keep_last(keep);
-                let ids = &mut self.piece.ids;
-                ids.drain(..ids.len() - keep);
-            }
+            first = (self.order - 1).min(self.tokens.count());
+            self.tokens.keep_last(first);
+            self.piece.ids.drain(..count);
         }
         self.stats_of(seen)
     }
@@ -139,61 +135,59 @@ impl NgramHasher {
 
     /// Finds the buckets of all n-grams that end behind the first `first` tokens.
     fn look_up(&mut self, first: usize, width: usize) {
-        if self.words.next() > self.last_id {
+        let count = self.tokens.count() - first;
+        if self.words.next() as usize + count > self.last_id {
             self.words.clear();
             self.pairs.clear();
-            // Kept words get numbers of their own, which no table knows.
-            self.piece.ids.iter_mut().for_each(|id| *id = self.words.fresh());
+            // No pair begins with 0, and the word before the piece gets a number of its own.
+            self.piece.ids[0] = if first == 0 { 0 } else { self.words.fresh() };
         }
-        let count = self.tokens.len() - first;
         let places = self.piece.features.len().max(count * width);
         self.piece.features.resize(places, 0);
         let known = self.words.next();
-        self.piece.new_pairs.clear();
-        self.make_keys(first);
         self.find_words(first, width, known);
+        self.push_words(first, width);
         if width >= 2 {
             self.find_pairs(first, width);
+            self.push_pairs(first, width);
         }
         for order in 3..=width {
             self.push_windows(first, width, order);
         }
         self.messages.finish(&mut self.piece.features);
-        self.learn(first, width, known);
+        self.learn(width, known);
     }
 
-    #[inline(never)]
-    fn make_keys(&mut self, first: usize) {
-        let NgramHasher { tokens, words, piece, .. } = self;
+    /// Numbers the words; those that no table knows are noted.
+    fn find_words(&mut self, first: usize, width: usize, known: u32) {
+        let NgramHasher { tokens, words, pairs, piece, .. } = self;
+        let Piece { keys, ids, features, new_words, again, .. } = piece;
         let bytes = tokens.bytes();
-        piece.keys.clear();
-        piece.keys.extend(tokens.places().skip(first).map(|(start, len)| {
+        keys.clear();
+        keys.extend(tokens.places(first).map(|(start, len)| {
             let key = Key::new(bytes, start, len);
             (key, words.prepare(key))
         }));
-    }
-
-    #[inline(never)]
-    fn find_words(&mut self, first: usize, width: usize, known: u32) {
-        let NgramHasher { tokens, words, messages, piece, .. } = self;
-        let Piece { keys, ids, features, new_words, again, .. } = piece;
-        let bytes = tokens.bytes();
         new_words.clear();
         again.clear();
-        for (i, &(key, set)) in keys.iter().enumerate() {
-            let (start, len) = tokens.place(first + i);
+        let mut before = ids[0];
+        let rows = features.chunks_exact_mut(width);
+        for (i, ((&(key, set), (start, len)), row)) in
+            keys.iter().zip(tokens.places(first)).zip(rows).enumerate()
+        {
             let next = words.next();
             let (found, place) = if len <= SHORT {
                 (words.short(key, set), Place::Short(set))
             } else {
                 words.long(&bytes[start..start + len])
             };
-            features[i * width] = found.bucket;
+            row[0] = found.bucket;
+            pairs.prepare(pairs::Key::new(before, found.id));
+            before = found.id;
             ids.push(found.id);
             if found.id >= known {
                 if found.id == next {
                     new_words.push((place, i as u32));
-                    messages.push(bytes, [(start, len)].into_iter(), i * width, features);
                 } else {
                     again.push((i as u32, found.id - known));
                 }
@@ -201,48 +195,49 @@ impl NgramHasher {
         }
     }
 
-    #[inline(never)]
+    fn push_words(&mut self, first: usize, width: usize) {
+        let NgramHasher { tokens, messages, piece, .. } = self;
+        let words = piece.new_words.iter().map(|&(_, i)| i as usize);
+        let ngrams = words.map(|i| (first + i..first + i + 1, i * width));
+        messages.push(tokens, ngrams, &mut piece.features);
+    }
+
+    /// Looks the pairs up; those that the table does not know are noted.
     fn find_pairs(&mut self, first: usize, width: usize) {
         let NgramHasher { pairs, piece, .. } = self;
         let Piece { ids, features, new_pairs, .. } = piece;
-        for pair in ids[first.saturating_sub(1)..].windows(2) {
-            pairs.prepare(pairs::key(pair[0], pair[1]));
-        }
+        new_pairs.resize(new_pairs.len().max(ids.len()), 0);
+        let mut misses = 0;
         // The first token of a text ends no pair.
-        for at in first.max(1)..ids.len() {
-            let (is_there, bucket) = pairs.get(pairs::key(ids[at - 1], ids[at]));
-            let place = (at - first) * width + 1;
-            features[place] = bucket;
-            if !is_there {
-                new_pairs.push(at as u32);
-            }
+        let skip = usize::from(first == 0);
+        let rows = features.chunks_exact_mut(width).skip(skip);
+        for (i, (pair, row)) in (skip..).zip(ids[skip..].windows(2).zip(rows)) {
+            let (is_there, bucket) = pairs.get(pairs::Key::new(pair[0], pair[1]));
+            row[1] = bucket;
+            new_pairs[misses] = i as u32;
+            misses += usize::from(!is_there);
         }
-        self.push_pairs(first, width);
+        new_pairs.truncate(misses);
+        self.stats.pair_misses += misses as u64;
+        self.stats.pair_hits += (self.piece.ids.len() - 1 - skip - misses) as u64;
     }
 
-    #[inline(never)]
     fn push_pairs(&mut self, first: usize, width: usize) {
         let NgramHasher { tokens, messages, piece, .. } = self;
-        let Piece { features, new_pairs, .. } = piece;
-        let bytes = tokens.bytes();
-        for &at in new_pairs.iter() {
-            let at = at as usize;
-            let place = (at - first) * width + 1;
-            messages.push(bytes, [tokens.place(at - 1), tokens.place(at)].into_iter(), place, features);
-        }
+        let pairs = piece.new_pairs.iter().map(|&i| i as usize);
+        let ngrams = pairs.map(|i| (first + i - 1..first + i + 1, i * width + 1));
+        messages.push(tokens, ngrams, &mut piece.features);
     }
 
     fn push_windows(&mut self, first: usize, width: usize, order: usize) {
         let NgramHasher { tokens, messages, piece, .. } = self;
-        let bytes = tokens.bytes();
-        for at in first.max(order - 1)..tokens.len() {
-            let window = (at + 1 - order..=at).map(|i| tokens.place(i));
-            messages.push(bytes, window, (at - first) * width + order - 1, &mut piece.features);
-        }
+        let ends = first.max(order - 1)..tokens.count();
+        let ngrams = ends.map(|end| (end + 1 - order..end + 1, (end - first) * width + order - 1));
+        messages.push(tokens, ngrams, &mut piece.features);
     }
 
-    #[inline(never)]
-    fn learn(&mut self, first: usize, width: usize, known: u32) {
+    /// Tells the tables what was hashed.
+    fn learn(&mut self, width: usize, known: u32) {
         let NgramHasher { words, pairs, piece, .. } = self;
         let Piece { ids, features, new_words, again, new_pairs, .. } = piece;
         for (id, &(place, i)) in (known..).zip(new_words.iter()) {
@@ -251,15 +246,11 @@ impl NgramHasher {
         for &(i, new) in again.iter() {
             features[i as usize * width] = features[new_words[new as usize].1 as usize * width];
         }
-        for &at in new_pairs.iter() {
-            let at = at as usize;
-            pairs.insert(pairs::key(ids[at - 1], ids[at]), features[(at - first) * width + 1]);
+        for i in new_pairs.drain(..).map(|i| i as usize) {
+            pairs.insert(pairs::Key::new(ids[i], ids[i + 1]), features[i * width + 1]);
         }
-        let asked = if width >= 2 { ids.len() - first.max(1) } else { 0 };
         self.stats.word_misses += new_words.len() as u64;
-        self.stats.word_hits += (ids.len() - first - new_words.len()) as u64;
-        self.stats.pair_misses += new_pairs.len() as u64;
-        self.stats.pair_hits += (asked - new_pairs.len()) as u64;
+        self.stats.word_hits += (ids.len() - 1 - new_words.len()) as u64;
     }
 
     /// Calls `f` with the bucket of every n-gram, in order of the token where it ends, shorter ones first.
@@ -278,7 +269,9 @@ impl NgramHasher {
         let buckets = self.buckets;
         self.pieces(text, |features| {
             for (score, table) in scores.iter_mut().zip(tables.chunks_exact(buckets)) {
-                features.for_each(|bucket| *score += table[bucket as usize]);
+                let mut sum = *score;
+                features.for_each(|bucket| sum += table[bucket as usize]);
+                *score = sum;
             }
         })
     }
@@ -291,7 +284,7 @@ impl NgramHasher {
         let mut more = true;
         while more {
             more = fill(self.cpu, &mut cutter, &mut self.tokens);
-            seen += self.tokens.len() as u64;
+            seen += self.tokens.count() as u64;
             self.tokens.keep_last(0);
         }
         self.stats_of(seen)

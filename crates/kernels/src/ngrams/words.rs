@@ -8,7 +8,7 @@
 use super::cutter::PAD;
 
 /// Sets of two short words.
-const SETS: usize = 1 << 15;
+const SETS: usize = 1 << 16;
 /// Long words.
 const LONG: usize = 1 << 13;
 /// Bytes of long words, all together; then they start over.
@@ -18,6 +18,9 @@ const LONGEST: usize = 256;
 
 /// Bytes of a short word.
 pub const SHORT: usize = 16;
+
+/// Bits of a word's number; before they run out everything starts over.
+pub const ID_BITS: u32 = 22;
 
 /// A short word: its bytes, 0xff (which no UTF-8 has) and zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl Words {
         self.next
     }
 
-    /// A number of its own.
+    /// A number that no word of the table has.
     #[inline(always)]
     pub fn fresh(&mut self) -> u32 {
         self.next += 1;
@@ -123,7 +126,10 @@ impl Words {
 
     /// Starts over, with numbers too.
     pub fn clear(&mut self) {
-        *self = Words::new();
+        self.sets.fill(Set::default());
+        self.long.fill(Long::default());
+        self.long_bytes.clear();
+        self.next = 1;
     }
 
     /// The set of a short word, on its way into the cache.

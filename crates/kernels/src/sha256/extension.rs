@@ -14,11 +14,10 @@ const STREAMS: usize = 4;
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 pub unsafe fn one_block_each(blocks: &Blocks, n: usize, digests: &mut Digests) {
     for first in (0..n.min(LANES)).step_by(STREAMS) {
-        let mut states = [START; STREAMS];
-        compress(&mut states, std::array::from_fn(|stream| &blocks.blocks[first + stream]));
-        for (stream, state) in states.iter().enumerate() {
-            digests.iter_mut().zip(state).for_each(|(row, &word)| row[first + stream] = word);
-        }
+        let states: &mut [Words; STREAMS] =
+            digests[first..first + STREAMS].first_chunk_mut().expect("as many");
+        *states = [START; STREAMS];
+        compress(states, std::array::from_fn(|stream| &blocks.blocks[first + stream]));
     }
 }
 

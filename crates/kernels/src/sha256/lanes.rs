@@ -102,9 +102,8 @@ pub fn one(state: &mut Words, block: &[u8; 64]) {
 /// Digests of the first `n` messages.
 pub fn portable(blocks: &Blocks, n: usize, digests: &mut Digests) {
     for (lane, block) in blocks.blocks[..n].iter().enumerate() {
-        let mut state = START;
-        one(&mut state, block);
-        digests.iter_mut().zip(state).for_each(|(row, word)| row[lane] = word);
+        digests[lane] = START;
+        one(&mut digests[lane], block);
     }
 }
 
@@ -225,9 +224,10 @@ mod x86 {
                     *w = Avx2(column);
                 }
             }
-            for (row, words) in digests.iter_mut().zip(compress(START.map(Avx2::splat), w)) {
-                // SAFETY: eight words from `first` (0 or 8) on of a row of sixteen.
-                unsafe { _mm256_storeu_si256(row.as_mut_ptr().add(first).cast(), words.0) };
+            let words = compress(START.map(Avx2::splat), w).map(|words| words.0);
+            for (digest, words) in digests[first..first + 8].iter_mut().zip(transpose8(words)) {
+                // SAFETY: the eight words of a digest.
+                unsafe { _mm256_storeu_si256(digest.as_mut_ptr().cast(), words) };
             }
         }
     }
@@ -264,7 +264,7 @@ mod x86 {
     ///
     /// # Safety
     /// The processor has AVX-512 F and BW.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx2")]
     pub unsafe fn avx512(blocks: &Blocks, digests: &mut Digests) {
         let order = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
         let order = _mm512_broadcast_i32x4(order);
@@ -273,9 +273,15 @@ mod x86 {
             _mm512_shuffle_epi8(unsafe { _mm512_loadu_si512(blocks.blocks[lane].as_ptr().cast()) }, order)
         };
         let words = compress(START.map(Avx512::splat), transpose16(std::array::from_fn(row)).map(Avx512));
-        for (row, words) in digests.iter_mut().zip(words) {
-            // SAFETY: a whole row of sixteen words.
-            unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), words.0) };
+        for (half, digests) in digests.chunks_exact_mut(8).enumerate() {
+            let part = words.map(|words| match half {
+                0 => _mm512_castsi512_si256(words.0),
+                _ => _mm512_extracti64x4_epi64::<1>(words.0),
+            });
+            for (digest, words) in digests.iter_mut().zip(transpose8(part)) {
+                // SAFETY: the eight words of a digest.
+                unsafe { _mm256_storeu_si256(digest.as_mut_ptr().cast(), words) };
+            }
         }
     }
 

@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn tables_that_start_over_do_not_show(texts in proptest::collection::vec(text(), 1..4), last in 1u32..40) {
-        check(&texts, 2, 10_000, |hasher| hasher.last_id = last);
+        check(&texts, 2, 10_000, |hasher| hasher.last_id = last as usize);
     }
 }
 
