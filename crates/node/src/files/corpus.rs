@@ -74,13 +74,26 @@ impl Corpus {
     #[napi]
     pub fn close<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
         let shared = self.shared.take();
-        promise(env, None, move |_| Ok(drop(shared)), |()| ())
+        promise(
+            env,
+            None,
+            move |_| {
+                drop(shared);
+                Ok(())
+            },
+            |()| (),
+        )
     }
 }
 
 /// Finds the files that the patterns name.
 #[napi]
-pub fn open_corpus<'env>(env: &'env Env, patterns: Vec<String>, options: ReadOptions, job: &Job) -> Result<Object<'env>> {
+pub fn open_corpus<'env>(
+    env: &'env Env,
+    patterns: Vec<String>,
+    options: ReadOptions,
+    job: &Job,
+) -> Result<Object<'env>> {
     let open = move |job: &tamis_kernels::job::Job| Ok(corpus::Corpus::open(&patterns, options.into(), job)?);
     promise(env, Some(job), open, |corpus| Corpus { shared: Some(Arc::new(corpus)) })
 }

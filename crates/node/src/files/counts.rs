@@ -39,7 +39,10 @@ fn to_object(NgramCounts { header, counts }: NgramCounts) -> NgramCountsObject {
 fn from_object(o: NgramCountsObject) -> std::result::Result<NgramCounts, Failure> {
     let parts: Option<Vec<u8>> = o.unicode.split('.').map(|part| part.parse().ok()).collect();
     let Some(&[major, minor, patch]) = parts.as_deref() else {
-        return Err(Failure::range(format!("unicode must be three numbers from 0 to 255, got {}", o.unicode)));
+        return Err(Failure::range(format!(
+            "unicode must be three numbers from 0 to 255, got {}",
+            o.unicode
+        )));
     };
     Ok(NgramCounts {
         header: CountsHeader {
@@ -88,7 +91,11 @@ pub struct Shifts {
 pub fn largest_shifts(before: &[f64], after: &[f64], k: u32) -> Result<Shifts> {
     guard(|| {
         if before.len() != after.len() {
-            return Err(Failure::shape(format!("after must hold {} counts, got {}", before.len(), after.len())));
+            return Err(Failure::shape(format!(
+                "after must hold {} counts, got {}",
+                before.len(),
+                after.len()
+            )));
         }
         let (gained, lost) = ratio::largest_shifts(before, after, k as usize);
         Ok(Shifts { gained: Uint32Array::new(gained), lost: Uint32Array::new(lost) })

@@ -27,7 +27,15 @@ impl Output {
     #[napi]
     pub fn abandon<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
         let inner = self.inner.take();
-        promise(env, None, move |_| Ok(drop(inner)), |()| ())
+        promise(
+            env,
+            None,
+            move |_| {
+                drop(inner);
+                Ok(())
+            },
+            |()| (),
+        )
     }
 }
 
@@ -36,7 +44,11 @@ impl Output {
 pub fn open_output<'env>(env: &'env Env, target: String, folder: bool, force: bool) -> Result<Object<'env>> {
     let open = move |_: &tamis_kernels::job::Job| {
         let target = path(target);
-        Ok(if folder { atomic::Output::folder(&target, force)? } else { atomic::Output::file(&target, force)? })
+        Ok(if folder {
+            atomic::Output::folder(&target, force)?
+        } else {
+            atomic::Output::file(&target, force)?
+        })
     };
     promise(env, None, open, |output| Output { inner: Some(output) })
 }

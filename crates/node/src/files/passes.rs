@@ -277,7 +277,12 @@ impl Chosen {
 
 /// Each table in turn takes its best up to its amount.
 #[napi]
-pub fn choose_records<'env>(env: &'env Env, scored: &Scored, amounts: Vec<f64>, job: &Job) -> Result<Object<'env>> {
+pub fn choose_records<'env>(
+    env: &'env Env,
+    scored: &Scored,
+    amounts: Vec<f64>,
+    job: &Job,
+) -> Result<Object<'env>> {
     let (scored, unit, spare) = (scored.shared.clone(), scored.unit.clone(), scored.spare);
     let work = move |_: &tamis_kernels::job::Job| {
         let mut scored = scored.lock().unwrap_or_else(|e| e.into_inner());
@@ -319,11 +324,16 @@ pub struct ScoresColumns {
 /// Reads a scores file.
 #[napi]
 pub fn read_scores<'env>(env: &'env Env, target: String, job: &Job) -> Result<Object<'env>> {
-    promise(env, Some(job), move |_| Ok(read_scores_file(&path(target))?), |scores| ScoresColumns {
-        columns: scores.columns,
-        log_weights: Float64Array::new(scores.log_weights),
-        tokens: Uint32Array::new(scores.tokens),
-    })
+    promise(
+        env,
+        Some(job),
+        move |_| Ok(read_scores_file(&path(target))?),
+        |scores| ScoresColumns {
+            columns: scores.columns,
+            log_weights: Float64Array::new(scores.log_weights),
+            tokens: Uint32Array::new(scores.tokens),
+        },
+    )
 }
 
 #[napi(object)]
@@ -347,12 +357,21 @@ pub fn name_buckets<'env>(
     let work = move |job: &tamis_kernels::job::Job| {
         let mut names = BucketNames::new(options.ngrams, options.buckets, &wanted);
         for corpus in &corpora {
-            names.add_files(&corpus.inputs, &corpus.shards, &corpus.read, bytes / corpora.len() as u64, job)?;
+            names.add_files(
+                &corpus.inputs,
+                &corpus.shards,
+                &corpus.read,
+                bytes / corpora.len() as u64,
+                job,
+            )?;
         }
         Ok(names.names(&wanted))
     };
     job.begin();
     promise(env, Some(job), work, |names: Vec<Option<String>>| {
-        names.into_iter().map(|name| name.map_or(Either::B(Null), Either::A)).collect::<Vec<Either<String, Null>>>()
+        names
+            .into_iter()
+            .map(|name| name.map_or(Either::B(Null), Either::A))
+            .collect::<Vec<Either<String, Null>>>()
     })
 }

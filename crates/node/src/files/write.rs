@@ -93,7 +93,15 @@ impl Written {
     #[napi]
     pub fn abandon<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
         let output = self.output.take();
-        promise(env, None, move |_| Ok(drop(output)), |()| ())
+        promise(
+            env,
+            None,
+            move |_| {
+                drop(output);
+                Ok(())
+            },
+            |()| (),
+        )
     }
 }
 
@@ -117,7 +125,8 @@ pub fn write_chosen<'env>(
             examples: options.examples as usize,
             threads: options.threads.map(|n| n as usize),
         };
-        let inner = write::write_chosen(&corpus.inputs, &corpus.read, &chosen, output.as_mut(), &options, job)?;
+        let inner =
+            write::write_chosen(&corpus.inputs, &corpus.read, &chosen, output.as_mut(), &options, job)?;
         Ok(Written { inner, output })
     };
     job.begin();
@@ -126,7 +135,17 @@ pub fn write_chosen<'env>(
 
 /// Puts the output in place, the manifest last; resolves to where that lies.
 #[napi]
-pub fn commit_written<'env>(env: &'env Env, written: &mut Written, manifest: String, job: &Job) -> Result<Object<'env>> {
+pub fn commit_written<'env>(
+    env: &'env Env,
+    written: &mut Written,
+    manifest: String,
+    job: &Job,
+) -> Result<Object<'env>> {
     let output = written.output.take().ok_or_else(|| gone("output"))?;
-    promise(env, Some(job), move |_| Ok(output.commit(&manifest)?), |path| path.to_string_lossy().into_owned())
+    promise(
+        env,
+        Some(job),
+        move |_| Ok(output.commit(&manifest)?),
+        |path| path.to_string_lossy().into_owned(),
+    )
 }
