@@ -74,12 +74,12 @@ pub(crate) fn read_error(input: &Input, error: io::Error) -> Error {
     };
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Error::format(
-            &input.path,
+            input.shown(),
             None,
             format!("the {name} file ends early (cut short?): fetch or write it again"),
         ),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => Error::format(
-            &input.path,
+            input.shown(),
             None,
             format!("damaged {name} data ({error}): fetch or write it again"),
         ),

@@ -31,7 +31,7 @@ pub fn guarded<T>(
 ) -> Result<T, Error> {
     let damaged = |why: String| {
         Error::format(
-            &input.path,
+            input.shown(),
             None,
             format!("damaged or no Parquet file ({why}): fetch or write it again"),
         )

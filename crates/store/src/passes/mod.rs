@@ -14,6 +14,7 @@ pub mod heap;
 pub mod read;
 pub mod score;
 pub mod seen;
+mod shown;
 pub mod weights;
 pub mod write;
 

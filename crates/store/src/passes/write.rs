@@ -7,6 +7,7 @@
 use super::choose::{Chosen, Pick};
 use super::gather::{Gather, Piece, Records};
 use super::seen::FileTotals;
+use super::shown::{Shown, cut, example};
 use crate::atomic::Output;
 use crate::error::Error;
 use crate::input::{Input, Layout, changed};
@@ -20,8 +21,7 @@ use std::sync::{Arc, Mutex};
 use tamis_kernels::job::Job;
 use tamis_kernels::ngrams::NgramHasher;
 
-/// Characters of an example's text that are kept.
-pub const EXAMPLE_CHARACTERS: usize = 600;
+pub use super::shown::{EXAMPLE_CHARACTERS, Example};
 
 /// How to write.
 #[derive(Debug, Clone)]
@@ -35,23 +35,6 @@ pub struct WriteOptions {
     pub examples: usize,
     /// At most so many threads of the pool.
     pub threads: Option<usize>,
-}
-
-/// One record to show.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Example {
-    /// Which input.
-    pub file: u32,
-    /// Place among the good records of its file, from 0.
-    pub record: u64,
-    pub score: f64,
-    /// What decided: score plus noise.
-    pub key: f64,
-    pub tokens: u32,
-    /// Which table took it; none for a miss.
-    pub table: Option<u32>,
-    /// The text's first [`EXAMPLE_CHARACTERS`] characters, and `…` if there are more.
-    pub text: String,
 }
 
 /// What was written.
@@ -104,55 +87,24 @@ pub fn write_chosen(
         .map(|output| Forms::new(output, inputs, read, no_columns.as_ref(), shape))
         .transpose()?;
 
-    // Tables of counts go round, each adding up until the end.
-    let tables: Mutex<Vec<Vec<u64>>> = Mutex::default();
-    let field = FieldPath::new(&read.text_field);
     let gather = Gather::new(inputs, picks, read);
+    let writing = Writing {
+        inputs,
+        read,
+        field: FieldPath::new(&read.text_field),
+        picks,
+        shown: &shown,
+        added: added.as_ref(),
+        forms: forms.as_ref(),
+        buckets: options.buckets,
+        tables: Mutex::default(),
+    };
     let init = || Worker {
         hasher: NgramHasher::new(options.order, options.buckets),
         buffer: Vec::new(),
         text: Vec::new(),
     };
-    let work = |worker: &mut Worker, piece: Piece| {
-        let input = &inputs[piece.file as usize];
-        let Worker { hasher, buffer, text } = worker;
-        let mut counts = tables
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .pop()
-            .unwrap_or_else(|| vec![0; options.buckets as usize]);
-        let columns = added
-            .as_ref()
-            .map(|added| added.columns(&input.name, &picks[piece.picks.clone()]))
-            .transpose()?;
-        let mut part =
-            Part { file: piece.file, totals: FileTotals::default(), encoded: None, texts: Vec::new() };
-        let mut at = piece.picks.start;
-        let mut look = |text: &str| {
-            if picks[at].table.is_some() {
-                let stats = hasher.count(text, &mut counts);
-                part.totals.records += 1;
-                part.totals.tokens += u64::from(stats.tokens);
-                part.totals.features += stats.features;
-                part.totals.text_bytes += text.len() as u64;
-            }
-            if shown.is_wanted(at) {
-                part.texts.push((at, cut(text)));
-            }
-            at += 1;
-        };
-        let form = forms.as_ref().map(|forms| forms.of(piece.file));
-        let encoded = piece.records(input, picks, buffer, |records| {
-            let records = seen(records, input, read, &field, text, &mut look)?;
-            let Some(form) = form else { return Ok(None) };
-            let kept = kept_of(&records, &picks[piece.picks.clone()])?;
-            let encoded = kept.as_ref().unwrap_or(&records).encode(form, read, columns.as_ref());
-            encoded.map(Some).map_err(|message| Error::format(input.shown(), None, message))
-        })?;
-        tables.lock().unwrap_or_else(|e| e.into_inner()).push(counts);
-        part.encoded = encoded.filter(|_| part.totals.records > 0);
-        Ok(part)
-    };
+    let work = |worker: &mut Worker, piece| writing.piece(worker, piece);
 
     let mut written = Written { totals: vec![FileTotals::default(); inputs.len()], ..Written::default() };
     let mut texts = Vec::new();
@@ -172,13 +124,65 @@ pub fn write_chosen(
     for_each(|| gather.next(), options.threads, job, init, work, fold)?;
     written.files = sink.map(Sink::finish).transpose()?.unwrap_or_default();
     written.counts = vec![0; options.buckets as usize];
-    for counts in tables.into_inner().unwrap_or_else(|e| e.into_inner()) {
+    for counts in writing.tables.into_inner().unwrap_or_else(|e| e.into_inner()) {
         written.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
     }
     let examples = |which: &[usize]| which.iter().map(|&at| example(&picks[at], at, &texts)).collect();
     (written.highest, written.lowest, written.misses) =
         (examples(&shown.highest), examples(&shown.lowest), examples(&shown.misses));
     Ok(written)
+}
+
+/// What the workers share.
+struct Writing<'a> {
+    inputs: &'a [Input],
+    read: &'a ReadOptions,
+    field: FieldPath,
+    picks: &'a [Pick],
+    shown: &'a Shown,
+    added: Option<&'a Added>,
+    forms: Option<&'a Forms>,
+    buckets: u32,
+    /// Tables of counts, which go round among the pieces, each adding up until the end.
+    tables: Mutex<Vec<Vec<u64>>>,
+}
+
+impl Writing<'_> {
+    /// Looks at a piece and puts it in its output's form.
+    fn piece(&self, worker: &mut Worker, piece: Piece) -> Result<Part, Error> {
+        let input = &self.inputs[piece.file as usize];
+        let picks = &self.picks[piece.picks.clone()];
+        let Worker { hasher, buffer, text } = worker;
+        let table = self.tables.lock().unwrap_or_else(|e| e.into_inner()).pop();
+        let mut counts = table.unwrap_or_else(|| vec![0; self.buckets as usize]);
+        let columns = self.added.map(|added| added.columns(&input.name, picks)).transpose()?;
+        let (mut totals, mut texts) = (FileTotals::default(), Vec::new());
+        let mut at = piece.picks.start;
+        let mut look = |text: &str| {
+            if self.picks[at].table.is_some() {
+                let stats = hasher.count(text, &mut counts);
+                totals.records += 1;
+                totals.tokens += u64::from(stats.tokens);
+                totals.features += stats.features;
+                totals.text_bytes += text.len() as u64;
+            }
+            if self.shown.is_wanted(at) {
+                texts.push((at, cut(text)));
+            }
+            at += 1;
+        };
+        let encoded = piece.records(input, self.picks, buffer, |records| {
+            let records = seen(records, input, self.read, &self.field, text, &mut look)?;
+            let Some(forms) = self.forms else { return Ok(None) };
+            let kept = kept_of(&records, picks)?;
+            let records = kept.as_ref().unwrap_or(&records);
+            let encoded = records.encode(forms.of(piece.file), self.read, columns.as_ref());
+            encoded.map(Some).map_err(|message| Error::format(input.shown(), None, message))
+        })?;
+        self.tables.lock().unwrap_or_else(|e| e.into_inner()).push(counts);
+        let encoded = encoded.filter(|_| totals.records > 0);
+        Ok(Part { file: piece.file, totals, encoded, texts })
+    }
 }
 
 /// The records of a piece, looked at, in the form that an output takes.
@@ -305,65 +309,5 @@ impl Added {
             )?;
         }
         Ok(columns)
-    }
-}
-
-/// Which picks are shown.
-struct Shown {
-    highest: Vec<usize>,
-    lowest: Vec<usize>,
-    misses: Vec<usize>,
-    /// All of them, ascending.
-    wanted: Vec<usize>,
-}
-
-impl Shown {
-    fn new(picks: &[Pick], most: usize) -> Self {
-        let of = |at: usize| picks[at].candidate;
-        let mut misses: Vec<usize> = (0..picks.len()).filter(|&at| picks[at].table.is_none()).collect();
-        misses.sort_by(|&a, &b| of(a).order(&of(b)));
-        misses.truncate(most);
-        // Twice a selection of a few is cheaper than one sort of all.
-        let extreme = |sign: f64| {
-            let mut best: Vec<usize> = Vec::with_capacity(most + 1);
-            for at in (0..picks.len()).filter(|&at| picks[at].table.is_some()) {
-                let place = best.partition_point(|&other| sign * of(other).score >= sign * of(at).score);
-                if place < most {
-                    best.insert(place, at);
-                    best.truncate(most);
-                }
-            }
-            best
-        };
-        let (highest, lowest) = (extreme(1.0), extreme(-1.0));
-        let mut wanted = [&highest[..], &lowest, &misses].concat();
-        wanted.sort_unstable();
-        wanted.dedup();
-        Shown { highest, lowest, misses, wanted }
-    }
-
-    fn is_wanted(&self, at: usize) -> bool {
-        self.wanted.binary_search(&at).is_ok()
-    }
-}
-
-fn example(pick: &Pick, at: usize, texts: &[(usize, String)]) -> Example {
-    let text = texts.iter().find(|(of, _)| *of == at).map_or_else(String::new, |(_, text)| text.clone());
-    let candidate = &pick.candidate;
-    Example {
-        file: candidate.file,
-        record: candidate.ordinal,
-        score: candidate.score,
-        key: candidate.key,
-        tokens: candidate.tokens,
-        table: pick.table,
-        text,
-    }
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(EXAMPLE_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
