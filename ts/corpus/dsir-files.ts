@@ -229,6 +229,11 @@ function checkTargets(name: string, targets: unknown): Pick<Settings, 'groups' |
       `${name} must be a list of files, a list of such lists, or an object of them, got ${show(targets)}`,
     )
   }
+  const number = Array.isArray(targets) ? undefined : Object.keys(targets).find((key) => /^\d+$/.test(key))
+  if (number !== undefined) {
+    // An object would put such names first, whatever order they were given in, and the proportions go by order.
+    throw new TamisError('ERR_TAMIS_RANGE', `${name}: a name must not be a number, got "${number}"`)
+  }
   const groups = Object.entries(targets).map(([key, files]) => ({
     name: key,
     files: checkPatterns(`${name}[${Array.isArray(targets) ? key : JSON.stringify(key)}]`, files),

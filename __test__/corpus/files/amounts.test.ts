@@ -235,7 +235,7 @@ test('what the amount, the targets and the options may be', async (t) => {
   await refuses({ count: 1, maxRecord: 0 }, /maxRecord must be/)
   await refuses({ count: 1, onBadRecord: 'ignore' }, /onBadRecord must be/)
   await refuses({ count: 1, signal: {} }, /signal must be/)
-  for (const targets of [[], [[]], {}, { a: [] }, 'x', [1], null])
+  for (const targets of [[], [[]], {}, { a: [] }, 'x', [1], null, { 1: [garden] }])
     await refuses({ count: 1 }, /targets/, targets)
   await t.throwsAsync(() => corpus.selectFilesByImportance([], [garden], { count: 1, dryRun: true }), {
     message: /raw must be/,
