@@ -13,7 +13,8 @@ export {
   selectByImportance,
   type Weighted,
 } from './dsir.js'
-export { type FileImportanceOptions, type FileTargets, selectFilesByImportance } from './dsir-files.js'
+export { selectFilesByImportance } from './dsir-files.js'
+export type { FileImportanceOptions, FileTargets } from './dsir-fit.js'
 export type { FileOptions, FileProgress, ReadOptions } from './files.js'
 export {
   type CountFilesOptions,
@@ -23,4 +24,5 @@ export {
   readNgramCounts,
 } from './ngram-counts.js'
 export { readScores, type Scores } from './scores.js'
-export type { FileSelection, FileSelectionOptions, SelectionPass } from './select-files.js'
+export type { FileSelection } from './select-files.js'
+export type { FileSelectionOptions, SelectionPass } from './select-files-options.js'

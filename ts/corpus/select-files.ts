@@ -1,6 +1,5 @@
 /**
- * Selection from files, whatever the records are scored by: what to keep, where it goes, and how the best are
- * found, written and told about.
+ * Selection from files, whatever the records are scored by: how the best are found, written and told about.
  * @module
  */
 import { resolve, sep } from 'node:path'
@@ -14,64 +13,10 @@ import type {
   NativeOutput,
   NativeWritten,
 } from '../native-files.js'
-import { checkBoolean, checkNumber, checkPositiveInteger } from '../options.js'
 import type { Example, InputReport, SelectionReport, SelectionTotals } from '../report/data.js'
-import { checkApart, checkName, checkSideFile, type FileOptions, type FileRun } from './files.js'
+import { checkApart, checkSideFile, type FileRun } from './files.js'
+import type { SelectionPass, SelectionPlan } from './select-files-options.js'
 import { countExceeds, shareOut } from './shares.js'
-
-/** The passes of a selection. */
-export type SelectionPass = 'fit' | 'score' | 'write'
-
-/** What a selection from files is told, whatever it scores by. */
-export interface FileSelectionOptions extends FileOptions<SelectionPass> {
-  /** Keep so many records. One of `count`, `fraction`, `tokens` and `bytes` is needed. */
-  count?: number
-  /** Keep this share of the candidates: above 0, at most 1; `floor(fraction * candidates + 1e-6)` records. */
-  fraction?: number
-  /** Keep records, best first, until the next one would bring their tokens above this. */
-  tokens?: number
-  /** Keep records, best first, until the next one would bring the UTF-8 bytes of their texts above this. */
-  bytes?: number
-  /**
-   * Where the kept records go, in input order. A path that ends in `.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`
-   * (or `.txt`, `.txt.gz`, `.txt.zst` for plain text) is written as that one file; any other is a folder with a file for
-   * each input under its own name. Needed but in a dry run.
-   */
-  out?: string
-  /** As `out`, but always a folder. */
-  outDir?: string
-  /** Also write the score and the tokens of every record to this file: it ends in `.parquet`. */
-  scores?: string
-  /** Another name of `scores`. */
-  weightsFile?: string
-  /**
-   * Add score and source to the records: a member `tamis` of JSON records, columns `tamis_*` of Parquet. Default
-   * false.
-   */
-  addScores?: boolean
-  /** Go on with an interrupted run of the same options on the same files. Default false. */
-  resume?: boolean
-  /** Replace an output that exists. Default false. */
-  force?: boolean
-  /** Work everything out, write nothing. Default false. */
-  dryRun?: boolean
-}
-
-/** The names of {@link FileSelectionOptions} beyond those of {@link FileOptions}. @hidden */
-export const SELECTION_OPTIONS = [
-  'count',
-  'fraction',
-  'tokens',
-  'bytes',
-  'out',
-  'outDir',
-  'scores',
-  'weightsFile',
-  'addScores',
-  'resume',
-  'force',
-  'dryRun',
-] as const
 
 /** What a selection from files kept. */
 export interface FileSelection {
@@ -102,68 +47,9 @@ export interface FileSelection {
   report: SelectionReport
 }
 
-const UNITS = ['count', 'fraction', 'tokens', 'bytes'] as const
-const ONE_FILE = /\.(jsonl|ndjson|txt)(\.gz|\.zst)?$|\.parquet$/i
 /** Candidates in the sample that a report's distributions are drawn from. */
 const SAMPLE = 10_000
 const EXAMPLES = 10
-
-/** How much to keep, and where it goes. @hidden */
-export interface SelectionPlan {
-  amount: { unit: (typeof UNITS)[number]; value: number }
-  output: { path: string; folder: boolean } | undefined
-  scores: string | undefined
-  addScores: boolean
-  resume: boolean
-  force: boolean
-  dryRun: boolean
-}
-
-/** Checks what can be checked before a file is touched. @hidden */
-export function planSelection(o: FileSelectionOptions): SelectionPlan {
-  const dryRun = checkBoolean('dryRun', o.dryRun, false)
-  const scores = o.scores ?? o.weightsFile
-  if (o.scores !== undefined && o.weightsFile !== undefined && o.scores !== o.weightsFile) {
-    throw new TamisError('ERR_TAMIS_RANGE', 'scores and weightsFile are two names of one option: give one')
-  }
-  const plan = {
-    amount: planAmount(o),
-    output: planOutput(o, dryRun),
-    scores,
-    addScores: checkBoolean('addScores', o.addScores, false),
-    resume: checkBoolean('resume', o.resume, false),
-    force: checkBoolean('force', o.force, false),
-    dryRun,
-  }
-  if (scores !== undefined) checkName('scores', scores)
-  return plan
-}
-
-function planAmount(o: FileSelectionOptions): SelectionPlan['amount'] {
-  const given = UNITS.filter((unit) => o[unit] !== undefined)
-  const [unit] = given
-  if (unit === undefined || given.length > 1) {
-    throw new TamisError(
-      'ERR_TAMIS_RANGE',
-      `exactly one of count, fraction, tokens and bytes must say how much to keep, got ${given.join(' and ') || 'none'}`,
-    )
-  }
-  if (unit !== 'fraction') return { unit, value: checkPositiveInteger(unit, o[unit]) }
-  return { unit, value: checkNumber('fraction', o.fraction, { above: 0, max: 1 }) }
-}
-
-function planOutput(o: FileSelectionOptions, dryRun: boolean): SelectionPlan['output'] {
-  if (o.out !== undefined && o.outDir !== undefined) {
-    throw new TamisError('ERR_TAMIS_RANGE', 'out and outDir both say where the kept records go: give one')
-  }
-  if (o.outDir !== undefined) return { path: checkName('outDir', o.outDir), folder: true }
-  if (o.out !== undefined) {
-    const path = checkName('out', o.out)
-    return { path, folder: !ONE_FILE.test(path) }
-  }
-  if (dryRun) return undefined
-  throw new TamisError('ERR_TAMIS_RANGE', 'out must say where the kept records go (or let dryRun be true)')
-}
 
 /**
  * Takes hold of the places that are written, so that what must not be replaced stops a run before its first pass.
