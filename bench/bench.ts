@@ -23,6 +23,8 @@ export interface DsirRun {
   /** The whole job, without the start of the interpreter. */
   seconds: number
   phases?: { fit: number; score: number; write: number }
+  /** Of the process during the job, all threads together. */
+  cpuSeconds?: number
   peakMegabytes?: number
   caches?: { wordHits: number; wordMisses: number; pairHits: number; pairMisses: number }
 }

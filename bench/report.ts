@@ -33,6 +33,7 @@ export function report(
     }
     const peaks = m.runs.flatMap((r) => (r.peakMegabytes === undefined ? [] : [r.peakMegabytes]))
     const read = find('read', m.threads)
+    const cpu = m.runs.flatMap((r) => (r.cpuSeconds === undefined ? [] : [r.cpuSeconds]))
     return [
       m.engine.name,
       String(m.threads),
@@ -42,6 +43,7 @@ export function report(
       phase('write'),
       median(seconds(m)).toFixed(2),
       `${Math.min(...seconds(m)).toFixed(2)}-${Math.max(...seconds(m)).toFixed(2)}`,
+      cpu.length > 0 ? median(cpu).toFixed(2) : '',
       speed(m).toFixed(speed(m) < 10 ? 2 : 1),
       m.engine.readsOnly ? '' : times(m, find('data-selection')),
       m.engine.readsOnly ? '' : times(m, find('javascript')),
@@ -60,6 +62,7 @@ export function report(
     'write s',
     'all s',
     'range',
+    'CPU s',
     'MB/s',
     'x data-selection',
     'x javascript',

@@ -30,6 +30,7 @@ def run(job):
     folder = tempfile.mkdtemp(prefix="dsir-", dir=os.path.dirname(job["out"]))
     numpy.random.seed(job["seed"])
     started = time.perf_counter()
+    before = time.process_time()
     dsir = HashedNgramDSIR(
         [job["raw"]],
         [job["target"]],
@@ -44,11 +45,13 @@ def run(job):
     kept = os.path.join(folder, "kept")
     dsir.resample(out_dir=kept, num_to_sample=job["count"], cache_dir=None, top_k=job["method"] == "topK")
     ended = time.perf_counter()
+    used = time.process_time() - before
     os.replace(os.path.join(kept, "0.jsonl"), job["out"])
     shutil.rmtree(folder)
     return {
         "seconds": ended - started,
         "phases": {"fit": fitted - started, "score": scored - fitted, "write": ended - scored},
+        "cpuSeconds": used,
         "peakMegabytes": peak_megabytes(),
     }
 

@@ -9,7 +9,7 @@
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { argv, stdout } from 'node:process'
+import { argv, cpuUsage, stdout } from 'node:process'
 import type { DsirJob, DsirRun } from '../../bench.js'
 import { peakMegabytes } from '../../memory.js'
 import { forEachLine } from './lines.js'
@@ -152,6 +152,7 @@ function writeKept(job: DsirJob, best: Best): void {
 
 function run(job: DsirJob, sha256: Sha256): DsirRun {
   const started = performance.now()
+  const before = cpuUsage()
   const scan = ngramScanner(BUCKETS, sha256)
   const raw = shares(countNgrams(job.raw, scan))
   const target = shares(countNgrams(job.target, scan))
@@ -161,6 +162,7 @@ function run(job: DsirJob, sha256: Sha256): DsirRun {
   const scored = performance.now()
   writeKept(job, best)
   const ended = performance.now()
+  const { user, system } = cpuUsage(before)
   const { wordHits, wordMisses, pairHits, pairMisses } = scan('')
   return {
     seconds: (ended - started) / 1000,
@@ -169,6 +171,7 @@ function run(job: DsirJob, sha256: Sha256): DsirRun {
       score: (scored - fitted) / 1000,
       write: (ended - scored) / 1000,
     },
+    cpuSeconds: (user + system) / 1e6,
     peakMegabytes: peakMegabytes(),
     caches: { wordHits, wordMisses, pairHits, pairMisses },
   }

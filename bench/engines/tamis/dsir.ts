@@ -6,13 +6,14 @@
  */
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { argv, stdout } from 'node:process'
+import { argv, cpuUsage, stdout } from 'node:process'
 import { corpus } from 'tamis'
 import type { DsirJob, DsirRun } from '../../bench.js'
 import { peakMegabytes } from '../../memory.js'
 
 const job = JSON.parse(readFileSync(argv[2] as string, 'utf8')) as DsirJob
 const started = performance.now()
+const before = cpuUsage()
 const begun: Record<string, number> = {}
 await corpus.selectFilesByImportance([job.raw], [job.target], {
   count: job.count,
@@ -27,10 +28,12 @@ await corpus.selectFilesByImportance([job.raw], [job.target], {
   },
 })
 const ended = performance.now()
+const { user, system } = cpuUsage(before)
 const { score = started, write = ended } = begun
 const run: DsirRun = {
   seconds: (ended - started) / 1000,
   phases: { fit: (score - started) / 1000, score: (write - score) / 1000, write: (ended - write) / 1000 },
+  cpuSeconds: (user + system) / 1e6,
   peakMegabytes: peakMegabytes(),
 }
 stdout.write(`${JSON.stringify(run)}\n`)
