@@ -1,4 +1,19 @@
-//! Hashed n-grams of texts.
+//! Hashed n-grams of texts: counts, and scores that are sums over n-grams.
+//!
+//! A text is in lower case and cut into tokens, runs of `[\p{L}\p{N}_]` or of what is neither that nor white space;
+//! every window of 1..=order tokens, joined by single spaces, counts once in bucket SHA-256 mod buckets. All is exact:
+//! tables of words and pairs save digests, and no result depends on them.
+//!
+//! [`NgramHasher`] goes through a text in pieces of some hundred tokens, one loop for each step, so that the steps'
+//! memory accesses and digests overlap: cut (`cutter`), number the words (`words`), look the pairs up (`pairs`), hash
+//! what was not there four messages at a time (`messages`), add. Longer windows are always hashed. A hasher takes 6
+//! MiB of tables, untouched until used.
+//!
+//! What limits it, measured on one core of Zen 4 (SHA and AVX-512) over 150 MB of mail in which one word in eight
+//! differs in every copy (5 bytes a token; 94 % of words and 67 % of pairs are in the tables): about 145 MB/s for counts and scores
+//! alike, 35 ns a token, of which SHA-256 of words and pairs 25 % (20 ns a digest, the throughput of the instructions),
+//! n-grams above 55 bytes 7 %, messages and what the tables learn 12 %, pairs 14 %, words 19 %, cutting 7 %, adding 4 %;
+//! the rest is long words. Where all is in the tables it is 270 MB/s, where nothing is (random words) about 75 MB/s, half of it SHA-256; cutting alone runs at 2 GB/s.
 
 mod blocks;
 mod cutter;

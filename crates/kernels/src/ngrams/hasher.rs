@@ -135,6 +135,26 @@ impl NgramHasher {
 
     /// Finds the buckets of all n-grams that end behind the first `first` tokens.
     fn look_up(&mut self, first: usize, width: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if self.cpu.avx2 {
+            // SAFETY: the processor has the features of `look_up_avx2`.
+            return unsafe { self.look_up_avx2(first, width) };
+        }
+        self.look_up_here(first, width);
+    }
+
+    /// The same for compilers that may use the instructions for bits, with which the loops below are shorter.
+    ///
+    /// # Safety
+    /// The processor has AVX2, BMI1, BMI2, LZCNT and POPCNT.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    unsafe fn look_up_avx2(&mut self, first: usize, width: usize) {
+        self.look_up_here(first, width);
+    }
+
+    #[inline(always)]
+    fn look_up_here(&mut self, first: usize, width: usize) {
         let count = self.tokens.count() - first;
         if self.words.next() as usize + count > self.last_id {
             self.words.clear();
@@ -159,15 +179,16 @@ impl NgramHasher {
     }
 
     /// Numbers the words; those that no table knows are noted.
+    #[inline(always)]
     fn find_words(&mut self, first: usize, width: usize, known: u32) {
         let NgramHasher { tokens, words, pairs, piece, .. } = self;
         let Piece { keys, ids, features, new_words, again, .. } = piece;
         let bytes = tokens.bytes();
-        keys.clear();
-        keys.extend(tokens.places(first).map(|(start, len)| {
+        keys.resize(tokens.count() - first, <(Key, u32)>::default());
+        for (slot, (start, len)) in keys.iter_mut().zip(tokens.places(first)) {
             let key = Key::new(bytes, start, len);
-            (key, words.prepare(key))
-        }));
+            *slot = (key, words.prepare(key));
+        }
         new_words.clear();
         again.clear();
         let mut before = ids[0];
@@ -195,6 +216,7 @@ impl NgramHasher {
         }
     }
 
+    #[inline(always)]
     fn push_words(&mut self, first: usize, width: usize) {
         let NgramHasher { tokens, messages, piece, .. } = self;
         let words = piece.new_words.iter().map(|&(_, i)| i as usize);
@@ -203,6 +225,7 @@ impl NgramHasher {
     }
 
     /// Looks the pairs up; those that the table does not know are noted.
+    #[inline(always)]
     fn find_pairs(&mut self, first: usize, width: usize) {
         let NgramHasher { pairs, piece, .. } = self;
         let Piece { ids, features, new_pairs, .. } = piece;
@@ -222,6 +245,7 @@ impl NgramHasher {
         self.stats.pair_hits += (self.piece.ids.len() - 1 - skip - misses) as u64;
     }
 
+    #[inline(always)]
     fn push_pairs(&mut self, first: usize, width: usize) {
         let NgramHasher { tokens, messages, piece, .. } = self;
         let pairs = piece.new_pairs.iter().map(|&i| i as usize);
@@ -229,6 +253,7 @@ impl NgramHasher {
         messages.push(tokens, ngrams, &mut piece.features);
     }
 
+    #[inline(always)]
     fn push_windows(&mut self, first: usize, width: usize, order: usize) {
         let NgramHasher { tokens, messages, piece, .. } = self;
         let ends = first.max(order - 1)..tokens.count();
@@ -237,6 +262,7 @@ impl NgramHasher {
     }
 
     /// Tells the tables what was hashed.
+    #[inline(always)]
     fn learn(&mut self, width: usize, known: u32) {
         let NgramHasher { words, pairs, piece, .. } = self;
         let Piece { ids, features, new_words, again, new_pairs, .. } = piece;

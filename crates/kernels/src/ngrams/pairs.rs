@@ -6,7 +6,7 @@
 
 use super::words::ID_BITS;
 
-/// Sets: as many as keep the table in the second-level cache, beyond which an access costs half a digest and more.
+/// Sets, 2 MiB of them: beyond the caches an access costs half a digest, and a larger table saves less than that.
 const SET_BITS: u32 = 15;
 const WAYS: usize = 8;
 /// Places for newcomers, the last ones of a set.

@@ -7,7 +7,7 @@
 
 use super::cutter::PAD;
 
-/// Sets of two short words.
+/// Sets of two short words, 4 MiB of them.
 const SETS: usize = 1 << 16;
 /// Long words.
 const LONG: usize = 1 << 13;
@@ -72,6 +72,7 @@ struct Set {
 
 #[derive(Clone, Copy, Default)]
 struct Long {
+    hash: u64,
     start: u32,
     len: u32,
     id: u32,
@@ -164,10 +165,12 @@ impl Words {
         if word.len() > LONGEST {
             return (Found { id: self.fresh(), bucket: 0 }, Place::Nowhere);
         }
-        let at = hash(word) >> (u64::BITS - LONG.ilog2());
-        let Long { start, len, id, bucket } = self.long[at as usize];
+        let hash = hash(word);
+        let at = hash >> (u64::BITS - LONG.ilog2());
+        let Long { hash: other, start, len, id, bucket } = self.long[at as usize];
         let place = Place::Long(at as u32);
-        if self.long_bytes[start as usize..][..len as usize] == *word {
+        // Most others differ in the hash: their bytes need not be fetched.
+        if other == hash && self.long_bytes[start as usize..][..len as usize] == *word {
             return (Found { id, bucket }, place);
         }
         if self.long_bytes.len() + word.len() > LONG_BYTES {
@@ -177,7 +180,7 @@ impl Words {
         let id = self.fresh();
         let start = self.long_bytes.len() as u32;
         self.long_bytes.extend_from_slice(word);
-        self.long[at as usize] = Long { start, len: word.len() as u32, id, bucket: 0 };
+        self.long[at as usize] = Long { hash, start, len: word.len() as u32, id, bucket: 0 };
         (Found { id, bucket: 0 }, place)
     }
 
@@ -205,18 +208,17 @@ impl Words {
 
 /// A hash of all bytes of a long word.
 fn hash(word: &[u8]) -> u64 {
-    let mut parts = word.chunks_exact(8);
     let mut hash = word.len() as u64;
-    let mut mix = |part: u64| {
-        let product = u128::from(hash ^ part) * 0x9e37_79b9_7f4a_7c15;
-        hash = product as u64 ^ (product >> 64) as u64;
+    let mut mix = |part: &[u8; 16]| {
+        let (low, high) = part.split_at(8);
+        let read = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
+        let product = u128::from(read(low) ^ hash) * u128::from(read(high) ^ 0xfda1_5c3b_e897_42d5);
+        hash = (product as u64 ^ (product >> 64) as u64).wrapping_add(hash);
     };
-    for part in &mut parts {
-        mix(u64::from_le_bytes(part.try_into().expect("8 bytes")));
-    }
-    let last = word.last_chunk().expect("longer than 16 bytes");
-    mix(u64::from_le_bytes(*last));
-    hash
+    let (parts, _) = word.as_chunks();
+    parts.iter().for_each(&mut mix);
+    mix(word.last_chunk().expect("longer than 16 bytes"));
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 const _: () = assert!(PAD >= SHORT);
