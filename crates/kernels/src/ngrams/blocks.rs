@@ -149,7 +149,6 @@ mod x86 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::Cpu;
     use proptest::prelude::*;
 
     fn by<C: Classify>(way: C, bytes: &[u8; BLOCK]) -> (Masks, [u8; BLOCK]) {
@@ -174,6 +173,7 @@ mod tests {
             prop_assert_eq!(by(Portable, &bytes), want);
             #[cfg(target_arch = "x86_64")]
             {
+                use crate::cpu::Cpu;
                 if Cpu::detected().avx2 {
                     prop_assert_eq!(by(Avx2, &bytes), want);
                 }

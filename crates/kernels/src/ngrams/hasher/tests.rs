@@ -159,3 +159,30 @@ fn the_examples_of_the_rule() {
     assert_eq!(hasher.for_each("", |_| unreachable!()), Stats::default());
     assert_eq!(hasher.for_each(" \n\u{3000}", |_| unreachable!()), Stats::default());
 }
+
+#[test]
+fn texts_beyond_ascii_have_the_oracle_s_tokens_and_buckets() {
+    let texts = [
+        ("ΟΔΟΣ ΣΑΣ", 2),
+        ("İstanbul straße ΑΣ.", 6),
+        ("naïve cafe\u{301} ½ Ⅷ x_y __ a\u{200b}b", 10),
+        ("日本語 テキスト、中文。 한국어", 6),
+        ("tab\tnew\nline\u{1c}fs\u{85}nel\u{a0}nbsp\u{3000}wide", 7),
+        ("emoji 👩\u{200d}🚀🚀 ok", 3),
+        ("\u{feff}bom 3.14 1,000 ①② ２", 10),
+    ];
+    for cpu in Cpu::choices() {
+        let mut hasher = NgramHasher::with_cpu(2, 10_000, cpu);
+        for (text, tokens) in texts {
+            assert_eq!(hasher.features(text).tokens, tokens, "{text}");
+        }
+        let mut buckets = Vec::new();
+        hasher.for_each(texts[0].0, |bucket| buckets.push(bucket));
+        buckets.sort_unstable();
+        assert_eq!(buckets, [808, 2826, 8914]);
+        buckets.clear();
+        hasher.for_each(texts[5].0, |bucket| buckets.push(bucket));
+        buckets.sort_unstable();
+        assert_eq!(buckets, [2111, 2628, 2831, 7270, 7297]);
+    }
+}
