@@ -83,9 +83,12 @@ mod x86 {
         unsafe fn classify(self, from: *const u8, to: *mut u8) -> Masks {
             // SAFETY: the caller promises AVX2 and 64 bytes on either side.
             unsafe {
-                let [low, high] = [0, 32].map(|at| half(from.add(at), to.add(at)));
-                let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-                Masks { word: join(low.0, high.0), space: join(low.1, high.1), wide: join(low.2, high.2) }
+                let (low, high) = (half(from, to), half(from.add(32), to.add(32)));
+                Masks {
+                    word: u64::from(low.0) | u64::from(high.0) << 32,
+                    space: u64::from(low.1) | u64::from(high.1) << 32,
+                    wide: u64::from(low.2) | u64::from(high.2) << 32,
+                }
             }
         }
     }
@@ -94,22 +97,20 @@ mod x86 {
     ///
     /// # Safety
     /// As [`Classify::classify`], for 32 bytes.
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn half(from: *const u8, to: *mut u8) -> (u32, u32, u32) {
-        // SAFETY: the caller promises AVX2 and 32 bytes on either side.
+        // SAFETY: the caller promises 32 bytes on either side.
         unsafe {
-            let all = |byte: u8| _mm256_set1_epi8(byte as i8);
-            // Bytes of first .. first + count, counted unsigned.
-            let within = |x: __m256i, first: u8, count: u8| {
-                let place = _mm256_sub_epi8(x, all(first));
-                _mm256_cmpeq_epi8(_mm256_min_epu8(place, all(count - 1)), place)
-            };
             let bytes = _mm256_loadu_si256(from.cast());
             let upper = within(bytes, b'A', 26);
-            let lower = _mm256_or_si256(bytes, _mm256_and_si256(upper, all(0x20)));
+            let lower = _mm256_or_si256(bytes, _mm256_and_si256(upper, _mm256_set1_epi8(0x20)));
             _mm256_storeu_si256(to.cast(), lower);
             let letter = within(lower, b'a', 26);
-            let digit = _mm256_or_si256(within(bytes, b'0', 10), _mm256_cmpeq_epi8(bytes, all(b'_')));
+            let digit = _mm256_or_si256(
+                within(bytes, b'0', 10),
+                _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'_' as i8)),
+            );
             let space = _mm256_or_si256(within(bytes, 0x09, 5), within(bytes, 0x1c, 5));
             (
                 _mm256_movemask_epi8(_mm256_or_si256(letter, digit)) as u32,
@@ -117,6 +118,14 @@ mod x86 {
                 _mm256_movemask_epi8(bytes) as u32,
             )
         }
+    }
+
+    /// Where bytes are of `first .. first + count`.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn within(x: __m256i, first: u8, count: u8) -> __m256i {
+        let place = _mm256_sub_epi8(x, _mm256_set1_epi8(first as i8));
+        _mm256_cmpeq_epi8(_mm256_min_epu8(place, _mm256_set1_epi8(count as i8 - 1)), place)
     }
 
     #[derive(Clone, Copy)]
