@@ -152,6 +152,8 @@ export interface NativeFiles {
       buckets: number
       limit?: number | undefined
       minTokens?: number | undefined
+      /** Bytes of disk in which the n-grams may be kept, in the state, for the scoring pass. */
+      keep?: number | undefined
       hash: boolean
       threads?: number | undefined
     },
@@ -161,6 +163,7 @@ export interface NativeFiles {
   ): Promise<NativeCounted>
   /** Reads every record and does nothing with it: what any pass costs at least. */
   readCorpus(corpus: NativeCorpus, threads: number | undefined, job: NativeJob): Promise<NativeReadTotals>
+  /** By the n-grams that the corpus's counting pass kept in the state, or else by the texts. */
   scoreCorpus(
     corpus: NativeCorpus,
     tables: Float64Array,

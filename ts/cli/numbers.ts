@@ -44,6 +44,11 @@ export function parseSize(text: string): number {
   throw new InvalidArgumentError('It must be a number of bytes, such as 1e9, 500MB, 64MiB or 2G.')
 }
 
+/** A size in bytes, or 0 for none. */
+export function parseRoom(text: string): number {
+  return text.trim() === '0' ? 0 : parseSize(text)
+}
+
 /** A share above 0 and up to 1: `0.1`, `10%`. */
 export function parseFraction(text: string): number {
   const [, digits, percent] = /^(\d*\.?\d+(?:e[+-]?\d+)?)\s*(%?)$/i.exec(text.trim()) ?? []

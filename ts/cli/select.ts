@@ -19,7 +19,7 @@ import {
 import { Stopped, UsageError, withResume } from './failures.js'
 import { quoteCommand, stoppable } from './interrupts.js'
 import { METHODS, type Method, type Setting } from './methods.js'
-import { parseCount, parseFraction, parseSize } from './numbers.js'
+import { parseCount, parseFraction, parseRoom, parseSize } from './numbers.js'
 import { showProgress } from './progress.js'
 import { alignColumns, bold, print, tell } from './terminal.js'
 
@@ -31,7 +31,8 @@ const SHOWN_BAD = 10
 /** The options that every method understands. */
 type Common = Pick<FileSelectionOptions, (typeof AMOUNTS)[number]> &
   Pick<FileSelectionOptions, 'textField' | 'textUnit' | 'maxRecord' | 'onBadRecord' | 'threads'> &
-  Pick<FileSelectionOptions, 'out' | 'scores' | 'addScores' | 'resume' | 'force' | 'dryRun'> & {
+  Pick<FileSelectionOptions, 'out' | 'scores' | 'addScores' | 'resume' | 'force' | 'dryRun'> &
+  Pick<FileSelectionOptions, 'spoolBytes'> & {
     method: string
     report?: string
     json?: boolean
@@ -125,6 +126,14 @@ export function selectCommand(words: readonly string[]): Command {
     ),
   )
   for (const one of METHODS) addSettings(command, one)
+  command.addOption(
+    new Option(
+      '--spool-bytes <size>',
+      'disk space beside the output for what the first pass computes and the second needs again; 0: none (default: up to a quarter of what is free)',
+    )
+      .argParser(parseRoom)
+      .helpGroup('How it runs:'),
+  )
   addReadOptions(command)
   addRunOptions(command)
   command.addHelpText('after', SELECT_NOTES)

@@ -88,6 +88,7 @@ export async function selectFilesByImportance(
       minTokens: settings.minTokens,
       seed: settings.gumbel ? settings.seed : undefined,
       candidates: fit.candidates,
+      hashes: fit.hashes,
     })
     const kept: Tensor = { ...fit.raw, data: selected.written.counts() }
     const report: SelectionReport = {
@@ -213,6 +214,7 @@ function optionsInForce(
     signal: _signal,
     onProgress: _progress,
     threads: _threads,
+    spoolBytes: _spool,
     resume: _resume,
     force: _force,
     ...given

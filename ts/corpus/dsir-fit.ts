@@ -161,6 +161,8 @@ export interface Fit {
   /** Records and tokens of each target, and the hashes of its files. */
   sides: { records: number; tokens: number; hashes: (string | null)[] }[]
   candidates: number | undefined
+  /** Of the raw files, where they were read. */
+  hashes: (string | null)[] | undefined
   bytesRead: number
   bad: string[]
   warnings: string[]
@@ -182,6 +184,7 @@ export async function fitCounts(
     targets: [],
     sides: [],
     candidates: undefined,
+    hashes: undefined,
     bytesRead: 0,
     bad: [],
     warnings: [],
@@ -204,12 +207,13 @@ export async function fitCounts(
   if (readsPool) {
     const limit = given.raw ? 0 : fitLimit(settings.fitNgrams, buckets, pool.inputs().length)
     const seesAll = limit === undefined || needsCandidates
-    // The scoring pass, which reads the pool in any case, takes its hashes.
     const counted = await count(pool, 'raw', {
       limit,
       minTokens: seesAll ? minTokens : undefined,
-      hash: false,
+      keep: plan.spoolBytes,
+      hash: true,
     })
+    fit.hashes = counted.hashes
     raw ??= counted.counts
     if (seesAll) fit.candidates = counted.files.reduce((sum, file) => sum + file.candidates, 0)
   }
@@ -234,5 +238,6 @@ export async function fitCounts(
 interface CountOptions {
   limit?: number | undefined
   minTokens?: number | undefined
+  keep?: number
   hash: boolean
 }

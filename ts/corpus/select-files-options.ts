@@ -3,7 +3,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { checkBoolean, checkNumber, checkPositiveInteger } from '../options.js'
+import { checkBoolean, checkInteger, checkNumber, checkPositiveInteger } from '../options.js'
 import { checkName, type FileOptions } from './files.js'
 
 /** The passes of a selection. */
@@ -36,6 +36,12 @@ export interface FileSelectionOptions extends FileOptions<SelectionPass> {
    * false.
    */
   addScores?: boolean
+  /**
+   * Bytes of disk beside the output in which the fit may keep the n-grams for the scoring, which then reads and hashes
+   * no text again: about three quarters of the text's size. Never more than a quarter of what is free; what
+   * does not fit is scored from the files. 0: keep none. Default: no other bound.
+   */
+  spoolBytes?: number
   /** Go on with an interrupted run of the same options on the same files. Default false. */
   resume?: boolean
   /** Replace an output that exists. Default false. */
@@ -55,6 +61,7 @@ export const SELECTION_OPTIONS = [
   'scores',
   'weightsFile',
   'addScores',
+  'spoolBytes',
   'resume',
   'force',
   'dryRun',
@@ -69,6 +76,7 @@ export interface SelectionPlan {
   output: { path: string; folder: boolean } | undefined
   scores: string | undefined
   addScores: boolean
+  spoolBytes: number
   resume: boolean
   force: boolean
   dryRun: boolean
@@ -86,6 +94,12 @@ export function planSelection(o: FileSelectionOptions): SelectionPlan {
     output: planOutput(o, dryRun),
     scores,
     addScores: checkBoolean('addScores', o.addScores, false),
+    spoolBytes: checkInteger(
+      'spoolBytes',
+      o.spoolBytes ?? Number.MAX_SAFE_INTEGER,
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
     resume: checkBoolean('resume', o.resume, false),
     force: checkBoolean('force', o.force, false),
     dryRun,

@@ -104,6 +104,8 @@ export interface Scoring {
   seed: bigint | undefined
   /** Where it is known before the scoring. */
   candidates: number | undefined
+  /** Of the files, where a pass before took them. */
+  hashes: (string | null)[] | undefined
 }
 
 /** The records found and read again. @hidden */
@@ -152,7 +154,7 @@ export async function scoreAndWrite(
         spare: EXAMPLES,
         sample: SAMPLE,
         keepWeights: plan.scores !== undefined && run.state !== undefined,
-        hash: true,
+        hash: scoring.hashes === undefined,
         threads,
       },
       run.state,
@@ -190,7 +192,7 @@ export async function scoreAndWrite(
   const kept = chosen.sample()
   return {
     files,
-    hashes: scored.hashes(),
+    hashes: scoring.hashes ?? scored.hashes(),
     bad: scored.bad(),
     chosen,
     written,

@@ -149,6 +149,19 @@ pub(crate) fn remove_empty_folder(kind: &'static str, path: &Path) -> io::Result
     std::fs::remove_dir(path)
 }
 
+/// Bytes that are free on the disk of a folder; 0 where that cannot be told.
+pub(crate) fn free_bytes(folder: &Path) -> u64 {
+    #[cfg(unix)]
+    {
+        rustix::fs::statvfs(folder).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        0
+    }
+}
+
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -3,7 +3,8 @@
 //! The state lies in the folder `.NAME.tamis-state/` beside the output NAME and holds
 //! - `lock`: held by the run that works (an advisory lock, gone with its process), with that process's number;
 //! - `fingerprint`: what the run was asked to do, see [`Fingerprint`];
-//! - `PHASE-SHARD.part`: the result of one shard of one phase, bytes whose meaning is the caller's.
+//! - `PHASE-SHARD.part`: the result of one shard of one phase, bytes whose meaning is the caller's;
+//! - `features`: temporary, of the process that works (see [`features`](crate::passes::features)).
 //!
 //! Each file but the lock ends in the SHA-256 of all before and appears under its name only when it is whole; one that is torn or
 //! damaged all the same (a power cut, since nothing here waits for the disk: losing a result costs its work, no more) counts as absent.
@@ -150,6 +151,11 @@ impl State {
     /// Whether results of an earlier run may be there.
     pub fn resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// The path of a temporary file of this run: it is in nobody's way, and goes with the state.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// Keeps the result of a shard; an earlier one is replaced. Phases are named by lower-case letters, digits and underscores.

@@ -68,14 +68,20 @@ struct Features<'p> {
 impl Features<'_> {
     /// The buckets token by token, shorter orders first.
     #[inline(always)]
-    fn for_each(&self, mut f: impl FnMut(u32)) {
+    fn runs(&self, mut f: impl FnMut(&[u32])) {
         let mut rows = self.buckets.chunks_exact(self.width);
         let ragged = (self.width as u64 - 1).saturating_sub(self.seen) as usize;
         for (i, row) in rows.by_ref().take(ragged).enumerate() {
-            row[..self.seen as usize + i + 1].iter().for_each(|&bucket| f(bucket));
+            f(&row[..self.seen as usize + i + 1]);
         }
         let whole = self.buckets.len().min(ragged * self.width);
-        self.buckets[whole..].iter().for_each(|&bucket| f(bucket));
+        f(&self.buckets[whole..]);
+    }
+
+    /// The buckets one by one, in the same order.
+    #[inline(always)]
+    fn for_each(&self, mut f: impl FnMut(u32)) {
+        self.runs(|run| run.iter().for_each(|&bucket| f(bucket)));
     }
 }
 
@@ -282,6 +288,11 @@ impl NgramHasher {
     /// Calls `f` with the bucket of every n-gram, in order of the token where it ends, shorter ones first.
     pub fn for_each(&mut self, text: &str, mut f: impl FnMut(u32)) -> Stats {
         self.pieces(text, |features| features.for_each(&mut f))
+    }
+
+    /// As [`for_each`](Self::for_each), but hands over the buckets in runs of many.
+    pub fn runs(&mut self, text: &str, mut f: impl FnMut(&[u32])) -> Stats {
+        self.pieces(text, |features| features.runs(&mut f))
     }
 
     /// Adds 1 to `counts` for every n-gram.

@@ -83,6 +83,8 @@ pub struct CountOptions {
     pub buckets: u32,
     pub limit: Option<f64>,
     pub min_tokens: Option<u32>,
+    /// Bytes of disk in which the n-grams may be kept for the scoring pass.
+    pub keep: Option<f64>,
     pub hash: bool,
     pub threads: Option<u32>,
 }
@@ -106,6 +108,7 @@ pub fn count_corpus<'env>(
     phase: String,
     job: &Job,
 ) -> Result<Object<'env>> {
+    let kept = state.map(|state| state.features.clone());
     let (corpus, state) = (corpus.get()?, shared(state)?);
     let work = move |job: &tamis_kernels::job::Job| {
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
@@ -114,13 +117,18 @@ pub fn count_corpus<'env>(
             buckets: options.buckets,
             limit: options.limit.map(whole),
             min_tokens: options.min_tokens,
+            keep: options.keep.map_or(0, whole),
             threads: options.threads.map(|n| n as usize),
         };
         let state = state.as_deref().map(|state| (state, phase.as_str()));
-        Ok(count_ngrams(&corpus.inputs, &corpus.shards, &read, &options, state, job)?)
+        let mut counted = count_ngrams(&corpus.inputs, &corpus.shards, &read, &options, state, job)?;
+        if let (Some(kept), Some(features)) = (kept, counted.features.take()) {
+            *kept.lock().unwrap_or_else(|e| e.into_inner()) = Some(features);
+        }
+        Ok(counted)
     };
     job.begin();
-    promise(env, Some(job), work, |count::Counted { counts, seen }| Counted {
+    promise(env, Some(job), work, |count::Counted { counts, seen, .. }| Counted {
         counts: Float64Array::new(counts.into_iter().map(number).collect()),
         files: totals(&seen),
         bytes_read: number(seen.bytes_read),
@@ -206,7 +214,8 @@ impl Scored {
     }
 }
 
-/// Scores every record of a corpus against tables, [tables, buckets].
+/// Scores every record of a corpus against tables, [tables, buckets], by the n-grams that its counting pass kept in the state, or
+/// else by its texts.
 #[napi]
 pub fn score_corpus<'env>(
     env: &'env Env,
@@ -216,6 +225,7 @@ pub fn score_corpus<'env>(
     state: Option<&State>,
     job: &Job,
 ) -> Result<Object<'env>> {
+    let kept = state.map(|state| state.features.clone());
     let (corpus, state, tables) = (corpus.get()?, shared(state)?, tables.to_vec());
     let (unit, spare) = (options.unit.clone(), options.spare as usize);
     let work = move |job: &tamis_kernels::job::Job| {
@@ -231,7 +241,11 @@ pub fn score_corpus<'env>(
             keep_weights: options.keep_weights,
             threads: options.threads.map(|n| n as usize),
         };
-        Ok(score_ngrams(&corpus.inputs, &corpus.shards, &read, &tables, &options, state.as_deref(), job)?)
+        let features = kept.and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
+        let (inputs, shards) = (&corpus.inputs, &corpus.shards);
+        let scored =
+            score_ngrams(inputs, shards, &read, &tables, &options, features.as_ref(), state.as_deref(), job)?;
+        Ok(scored)
     };
     job.begin();
     promise(env, Some(job), work, move |scored| Scored { shared: Arc::new(Mutex::new(scored)), unit, spare })

@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use crate::job::promise;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tamis_store::passes::features::Features;
 use tamis_store::state::{self, Fingerprint, state_folder};
 
 /// The phase under which a run notes that it begins to put its output in place.
@@ -17,11 +18,18 @@ const COMMIT: &str = "commit";
 pub struct State {
     shared: Option<Arc<state::State>>,
     path: String,
+    /// N-grams that a counting pass kept for the scoring pass.
+    pub(super) features: Arc<Mutex<Option<Features>>>,
 }
 
 impl State {
     pub(super) fn get(&self) -> std::result::Result<Arc<state::State>, Failure> {
         self.shared.clone().ok_or_else(|| gone("state"))
+    }
+
+    /// Removes kept n-grams.
+    fn forget(&self) {
+        *self.features.lock().unwrap_or_else(|e| e.into_inner()) = None;
     }
 }
 
@@ -57,12 +65,14 @@ impl State {
     /// Removes it, unless somebody still works with it after an abort.
     #[napi]
     pub fn finish<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
+        self.forget();
         let state = self.shared.take().and_then(Arc::into_inner);
         promise(env, None, move |_| Ok(state.map_or(Ok(()), state::State::finish)?), |()| ())
     }
 
     #[napi]
     pub fn release(&mut self) {
+        self.forget();
         self.shared = None;
     }
 }
@@ -86,5 +96,9 @@ pub fn open_state<'env>(
         let state = state::State::open(&output, &Fingerprint { options, inputs }, resume)?;
         Ok((state, folder.to_string_lossy().into_owned()))
     };
-    promise(env, None, open, |(state, path)| State { shared: Some(Arc::new(state)), path })
+    promise(env, None, open, |(state, path)| State {
+        shared: Some(Arc::new(state)),
+        path,
+        features: Arc::default(),
+    })
 }

@@ -5,17 +5,18 @@
 //! threads. O(bytes); memory of one table of counts for each block alive.
 
 use super::blob::{Reader, Writer};
+use super::features::{Document, Features, Hashed, Keeper};
 use super::seen::{Part, Seen};
 use crate::block::{Block, BlockReader, Scratch, Shard};
 use crate::error::Error;
 use crate::input::Input;
 use crate::ordered::for_each_block;
-use crate::record::ReadOptions;
+use crate::record::{ReadOptions, Record};
 use crate::state::State;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tamis_kernels::job::Job;
-use tamis_kernels::ngrams::NgramHasher;
+use tamis_kernels::ngrams::{NgramHasher, Stats};
 
 /// What to count.
 #[derive(Debug, Clone)]
@@ -27,15 +28,20 @@ pub struct CountOptions {
     pub limit: Option<u64>,
     /// Count the records of at least so many tokens, which takes every record's tokens even behind the limit.
     pub min_tokens: Option<u32>,
+    /// Keep the n-grams for the pass that scores them, in at most so many bytes of disk; 0: do not. It takes a state, and all of
+    /// the corpus in one go: with a limit, or behind finished shards, nothing is kept.
+    pub keep: u64,
     /// At most so many threads of the pool.
     pub threads: Option<usize>,
 }
 
 /// What was counted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Counted {
     pub counts: Vec<u64>,
     pub seen: Seen,
+    /// The n-grams, where they were kept.
+    pub features: Option<Features>,
 }
 
 struct Worker {
@@ -52,11 +58,18 @@ pub fn count_ngrams(
     state: Option<(&State, &str)>,
     job: &Job,
 ) -> Result<Counted, Error> {
-    let mut total = Counted { counts: vec![0; options.buckets as usize], seen: Seen::new(inputs.len()) };
+    let mut total =
+        Counted { counts: vec![0; options.buckets as usize], seen: Seen::new(inputs.len()), features: None };
     let first = restore(&mut total, shards, options, read.hash, state);
     job.advance(shards[..first].iter().map(|s| s.bytes).sum(), total.seen.records());
 
     let reader = BlockReader::new(inputs, &shards[first..], read, total.seen.start(shards, first));
+    let keeps = options.keep > 0 && options.limit.is_none() && first == 0;
+    let mut keeper = state
+        .filter(|_| keeps)
+        .and_then(|(state, _)| Keeper::create(state, inputs, options.buckets, options.keep));
+    // Whether there is still a keeper.
+    let kept = AtomicBool::new(keeper.is_some());
     let closed: Vec<AtomicBool> = inputs.iter().map(|_| AtomicBool::new(false)).collect();
     // N-grams of each file so far, the shard that is being folded included.
     let mut features: Vec<u64> = total.seen.files.iter().map(|file| file.features).collect();
@@ -74,6 +87,7 @@ pub fn count_ngrams(
     let work = |worker: &mut Worker, block: &Block| {
         let open = !closed[block.file() as usize].load(Relaxed);
         let mut counts = if open { table() } else { Vec::new() };
+        let mut hashed = kept.load(Relaxed).then(|| Hashed::new(options.buckets));
         let mut part = Part::default();
         let totals = &mut part.totals;
         let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
@@ -82,8 +96,14 @@ pub fn count_ngrams(
             job.check()?;
             totals.text_bytes += record.text.len() as u64;
             let tokens = if open {
-                let stats = hasher.count(record.text, &mut counts);
+                let stats = match &mut hashed {
+                    Some(hashed) => count_and_keep(hasher, record, &mut counts, hashed),
+                    None => hasher.count(record.text, &mut counts),
+                };
                 totals.features += stats.features;
+                if hashed.as_ref().is_some_and(Hashed::is_too_large) {
+                    hashed = None;
+                }
                 stats.tokens
             } else if options.min_tokens.is_some() {
                 hasher.features(record.text).tokens
@@ -95,13 +115,18 @@ pub fn count_ngrams(
             Ok(())
         })?;
         part.add_block(block, stats);
-        Ok((part, counts))
+        Ok((part, counts, hashed))
     };
 
     let mut shard = Part::default();
     let mut shard_counts = if state.is_some() { table() } else { Vec::new() };
     let mut recount = init();
-    let fold = |block: &Block, (mut part, mut counts): (Part, Vec<u64>)| {
+    let fold = |block: &Block, (mut part, mut counts, hashed): (Part, Vec<u64>, Option<Hashed>)| {
+        keeper = keeper
+            .take()
+            .zip(hashed)
+            .and_then(|(keeper, hashed)| keeper.push(block, first + block.shard(), &part, &hashed));
+        kept.store(keeper.is_some(), Relaxed);
         let features = &mut features[block.file() as usize];
         if is_over(options, *features) {
             counts.iter_mut().for_each(|n| *n = 0);
@@ -133,7 +158,23 @@ pub fn count_ngrams(
     };
     for_each_block(&reader, options.threads, job, init, work, fold)?;
     total.seen.bytes_read = reader.bytes_read();
+    total.features = keeper.map(Keeper::finish);
     Ok(total)
+}
+
+fn count_and_keep(
+    hasher: &mut NgramHasher,
+    record: &Record,
+    counts: &mut [u64],
+    hashed: &mut Hashed,
+) -> Stats {
+    let buckets = hashed.buckets();
+    let stats = hasher.runs(record.text, |run| {
+        run.iter().for_each(|&bucket| counts[bucket as usize] += 1);
+        buckets.extend(run);
+    });
+    hashed.end(Document::of(record, stats.tokens), stats.features);
+    stats
 }
 
 fn add(sums: &mut [u64], counts: &[u64]) {

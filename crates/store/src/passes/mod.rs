@@ -9,6 +9,7 @@ pub mod blob;
 pub mod choose;
 pub mod count;
 pub mod examples;
+pub mod features;
 mod gather;
 pub mod heap;
 pub mod read;

@@ -6,15 +6,18 @@
 //! each record that gets into a heap.
 
 use super::blob::{CANDIDATE, Reader, Writer};
+use super::features::{Document, Features, Hashed};
 use super::heap::{Best, Budget, Candidate};
 use super::seen::{Part, Seen};
 use crate::block::{Block, BlockReader, Scratch, Shard};
 use crate::error::Error;
 use crate::input::Input;
-use crate::ordered::for_each_block;
+use crate::ordered::for_each;
 use crate::record::ReadOptions;
 use crate::state::State;
 use std::collections::BinaryHeap;
+use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tamis_kernels::job::Job;
 use tamis_kernels::ngrams::NgramHasher;
 use tamis_kernels::philox::Philox;
@@ -88,31 +91,37 @@ impl Sample {
 struct Worker {
     hasher: NgramHasher,
     scratch: Scratch,
+    /// The kept n-grams, and memory for a block of them.
+    kept: Option<(File, Hashed)>,
 }
 
-struct Document {
-    ordinal: u64,
-    offset: u64,
-    len: u64,
-    text_bytes: u64,
-    tokens: u32,
+/// What is scored at a time.
+enum Item {
+    Texts(Block),
+    /// The number of a block whose n-grams were kept.
+    Kept(usize),
 }
 
-#[derive(Default)]
 struct Batch {
+    file: u32,
+    shard: usize,
+    ends_shard: bool,
     part: Part,
     documents: Vec<Document>,
     /// [documents, tables]
     scores: Vec<f64>,
 }
 
-/// Scores `inputs` against `tables` ([tables, buckets]); finished shards found in `state` are not read again.
+/// Scores `inputs` against `tables` ([tables, buckets]); finished shards found in `state` are not read again, and no texts at
+/// all where their n-grams were kept by the counting pass.
+#[allow(clippy::too_many_arguments)]
 pub fn score_ngrams(
     inputs: &[Input],
     shards: &[Shard],
     read: &ReadOptions,
     tables: &[f64],
     options: &ScoreOptions,
+    features: Option<&Features>,
     state: Option<&State>,
     job: &Job,
 ) -> Result<Scored, Error> {
@@ -129,43 +138,95 @@ pub fn score_ngrams(
     let first = state.map_or(0, |state| sums.restore(shards, state, options, read.hash));
     job.advance(shards[..first].iter().map(|s| s.bytes).sum(), sums.index);
 
+    // Kept n-grams are those of the whole corpus.
+    let features = features.filter(|_| first == 0);
     let reader = BlockReader::new(inputs, &shards[first..], read, sums.scored.seen.start(shards, first));
-    let init =
-        || Worker { hasher: NgramHasher::new(options.order, options.buckets), scratch: Scratch::default() };
-    let work = |worker: &mut Worker, block: &Block| {
-        let mut batch = Batch::default();
-        let mut scores = vec![0.0; width];
-        let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
-        let stats = block.records(scratch, |record| {
-            // A block can be seconds of work on a busy machine.
-            job.check()?;
-            let tokens = hasher.score(record.text, tables, &mut scores).tokens;
-            batch.part.totals.text_bytes += record.text.len() as u64;
-            batch.scores.extend_from_slice(&scores);
-            batch.documents.push(Document {
-                ordinal: record.ordinal,
-                offset: record.offset,
-                len: record.len,
-                text_bytes: record.text.len() as u64,
-                tokens,
-            });
-            Ok(())
-        })?;
-        batch.part.add_block(block, stats);
-        Ok(batch)
+    let taken = AtomicUsize::new(0);
+    let next = || match features {
+        Some(features) => {
+            let block = taken.fetch_add(1, Relaxed);
+            Ok((block < features.blocks()).then_some((block as u64, Item::Kept(block))))
+        }
+        None => Ok(reader.next()?.map(|(sequence, block)| (sequence, Item::Texts(block)))),
     };
-    let fold = |block: &Block, batch: Batch| {
-        let shard = first + block.shard();
-        job.advance(0, batch.documents.len() as u64);
-        sums.add(block.file(), batch, options, state.map(|state| (state, shard)))?;
-        if block.ends_shard() {
-            sums.end_shard(block.file(), shard, state)?;
+    let init = || Worker {
+        hasher: NgramHasher::new(options.order, options.buckets),
+        scratch: Scratch::default(),
+        kept: None,
+    };
+    let work = |worker: &mut Worker, item: Item| match (item, features) {
+        (Item::Kept(block), Some(features)) => score_kept(worker, features, block, tables, options),
+        (Item::Texts(block), _) => {
+            let mut batch = score_texts(worker, &block, tables, options, job)?;
+            batch.shard += first;
+            Ok(batch)
+        }
+        (Item::Kept(_), None) => unreachable!("a kept block comes of kept n-grams"),
+    };
+    let fold = |batch: Batch| {
+        let Batch { file, shard, ends_shard, .. } = batch;
+        job.advance(batch.part.totals.bytes, batch.documents.len() as u64);
+        sums.add(batch, options, state)?;
+        if ends_shard {
+            sums.end_shard(file, shard, state)?;
         }
         Ok(())
     };
-    for_each_block(&reader, options.threads, job, init, work, fold)?;
+    for_each(next, options.threads, job, init, work, fold)?;
     sums.scored.seen.bytes_read = reader.bytes_read();
     Ok(sums.scored)
+}
+
+fn score_texts(
+    worker: &mut Worker,
+    block: &Block,
+    tables: &[f64],
+    options: &ScoreOptions,
+    job: &Job,
+) -> Result<Batch, Error> {
+    let mut part = Part::default();
+    let mut documents = Vec::new();
+    let mut scores = Vec::new();
+    let mut sums = vec![0.0; options.budgets.len()];
+    let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
+    let stats = block.records(scratch, |record| {
+        // A block can be seconds of work on a busy machine.
+        job.check()?;
+        let tokens = hasher.score(record.text, tables, &mut sums).tokens;
+        part.totals.text_bytes += record.text.len() as u64;
+        scores.extend_from_slice(&sums);
+        documents.push(Document::of(record, tokens));
+        Ok(())
+    })?;
+    part.add_block(block, stats);
+    let (file, shard, ends_shard) = (block.file(), block.shard(), block.ends_shard());
+    Ok(Batch { file, shard, ends_shard, part, documents, scores })
+}
+
+fn score_kept(
+    worker: &mut Worker,
+    features: &Features,
+    block: usize,
+    tables: &[f64],
+    options: &ScoreOptions,
+) -> Result<Batch, Error> {
+    let (mut from, memory) = match worker.kept.take() {
+        Some(kept) => kept,
+        None => (features.open()?, Hashed::new(options.buckets)),
+    };
+    let kept = features.read(&mut from, block, memory)?;
+    let mut documents = Vec::new();
+    let mut scores = Vec::new();
+    let mut sums = vec![0.0; options.budgets.len()];
+    kept.hashed.score(tables, &mut sums, |document, sums| {
+        documents.push(document);
+        scores.extend_from_slice(sums);
+    });
+    // The tokens and candidates of the counting pass are counted again.
+    let mut part = kept.part;
+    (part.totals.tokens, part.totals.candidates, part.totals.features) = (0, 0, 0);
+    worker.kept = Some((from, kept.hashed));
+    Ok(Batch { file: kept.file, shard: kept.shard, ends_shard: kept.ends_shard, part, documents, scores })
 }
 
 /// The running result, and what the shard being folded has added to it.
@@ -209,14 +270,10 @@ impl Sums {
         }
     }
 
-    fn add(
-        &mut self,
-        file: u32,
-        batch: Batch,
-        options: &ScoreOptions,
-        state: Option<(&State, usize)>,
-    ) -> Result<(), Error> {
+    fn add(&mut self, batch: Batch, options: &ScoreOptions, state: Option<&State>) -> Result<(), Error> {
         let width = options.budgets.len();
+        let file = batch.file;
+        let state = state.map(|state| (state, batch.shard));
         let before = self.scored.seen.files[file as usize].records + self.shard.totals.records;
         for (document, scores) in batch.documents.iter().zip(batch.scores.chunks_exact(width)) {
             let index = self.index;

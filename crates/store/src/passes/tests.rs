@@ -138,6 +138,7 @@ fn score(inputs: &[Input], read: &ReadOptions, amounts: &[u64], state: Option<&S
         read,
         &tables(amounts.len()),
         &score_options(amounts),
+        None,
         state,
         &Job::default(),
     )

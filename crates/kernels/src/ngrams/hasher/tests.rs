@@ -58,6 +58,9 @@ fn check(texts: &[String], order: u32, buckets: u32, shape: impl Fn(&mut NgramHa
             let mut got = Vec::new();
             let stats = hasher.for_each(text, |bucket| got.push(bucket));
             assert!(got.iter().eq(want.iter().map(|(bucket, _)| bucket)), "{cpu:?} {text:?}");
+            let mut in_runs = Vec::new();
+            assert_eq!(hasher.runs(text, |run| in_runs.extend_from_slice(run)), stats);
+            assert_eq!(in_runs, got);
             assert_eq!(stats.tokens as usize, naive_tokens(text).len());
             assert_eq!(stats.features as usize, want.len());
             assert_eq!(hasher.features(text), stats);

@@ -18,8 +18,14 @@ fn a_limit_cuts_each_file_at_the_same_record_for_any_cut_and_threads() {
     for (block, shard, threads) in [(1 << 20, 1 << 20, None), (100, 400, Some(1)), (350, 1000, Some(2))] {
         let read = options(block, shard);
         let shards = plan_shards(&inputs, &read).unwrap();
-        let count =
-            CountOptions { order: ORDER, buckets: BUCKETS, limit: Some(limit), min_tokens: None, threads };
+        let count = CountOptions {
+            order: ORDER,
+            buckets: BUCKETS,
+            limit: Some(limit),
+            min_tokens: None,
+            keep: 0,
+            threads,
+        };
         let counted = count_ngrams(&inputs, &shards, &read, &count, None, &Job::default()).unwrap();
         assert_eq!(counted.counts, want);
         assert_eq!(counted.seen.files.iter().map(|f| f.records).collect::<Vec<_>>(), [80, 80]);
@@ -56,12 +62,19 @@ fn a_stopped_job_ends_every_pass_and_leaves_nothing() {
     let shards = plan_shards(&inputs, &read).unwrap();
     let job = Job::default();
     job.stop();
-    let count = CountOptions { order: ORDER, buckets: BUCKETS, limit: None, min_tokens: None, threads: None };
+    let count = CountOptions {
+        order: ORDER,
+        buckets: BUCKETS,
+        limit: None,
+        min_tokens: None,
+        keep: 0,
+        threads: None,
+    };
     assert_eq!(
         count_ngrams(&inputs, &shards, &read, &count, None, &job).err().unwrap().code(),
         "ERR_TAMIS_ABORTED"
     );
-    let scored = score_ngrams(&inputs, &shards, &read, &tables(1), &score_options(&[10]), None, &job);
+    let scored = score_ngrams(&inputs, &shards, &read, &tables(1), &score_options(&[10]), None, None, &job);
     assert_eq!(scored.err().unwrap().code(), "ERR_TAMIS_ABORTED");
     for out in ["out", "out.jsonl", "out.parquet"] {
         let out = dir.path().join(out);

@@ -34,8 +34,14 @@ fn passes_go_on_behind_the_finished_shards() {
         })
         .collect();
     for limit in [None, Some(300)] {
-        let count =
-            CountOptions { order: ORDER, buckets: BUCKETS, limit, min_tokens: Some(5), threads: None };
+        let count = CountOptions {
+            order: ORDER,
+            buckets: BUCKETS,
+            limit,
+            min_tokens: Some(5),
+            keep: 0,
+            threads: None,
+        };
         let run = |state: Option<&State>| {
             let state = state.map(|state| (state, "fit"));
             count_ngrams(&inputs, &shards, &read, &count, state, &Job::default()).unwrap()
@@ -128,4 +134,57 @@ fn scores_are_written_for_every_record() {
         .collect();
     assert_eq!(rows[49..51], [("a.jsonl".to_owned(), 49), ("b.parquet".to_owned(), 0)]);
     assert_eq!(rows[149], ("c.jsonl".to_owned(), 49));
+}
+
+#[test]
+fn kept_ngrams_score_as_the_texts_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let inputs = corpus(dir.path(), &ALL, 60);
+    let read = ReadOptions { hash: true, ..options(300, 1500) };
+    let shards = plan_shards(&inputs, &read).unwrap();
+    let amounts = [20, 15];
+    let budgets: Vec<Budget> = amounts.iter().map(|&amount| Budget { unit: Unit::Records, amount }).collect();
+    let job = Job::default();
+    let mut by_text = score(&inputs, &read, &amounts, None);
+    let picks = by_text.choose(&budgets, 4).unwrap().picks;
+    let sample = score(&inputs, &read, &amounts, None).sample.columns();
+    for threads in [Some(1), None] {
+        let state = state(&dir, false);
+        let count = |keep, limit| {
+            let options =
+                CountOptions { order: ORDER, buckets: BUCKETS, limit, min_tokens: Some(5), keep, threads };
+            count_ngrams(&inputs, &shards, &read, &options, Some((&state, "fit")), &job).unwrap()
+        };
+        // Too little room, or not all of the n-grams: nothing is kept, and nothing stays.
+        for (keep, limit) in [(0, None), (1000, None), (20_000, None), (u64::MAX, Some(300))] {
+            assert!(count(keep, limit).features.is_none());
+            assert!(!state.scratch("features").exists());
+            cut(&dir, "fit", 0);
+        }
+        let counted = count(u64::MAX, None);
+        let features = counted.features.unwrap();
+        let mut kept = score_ngrams(
+            &inputs,
+            &shards,
+            &read,
+            &tables(amounts.len()),
+            &ScoreOptions { threads, ..score_options(&amounts) },
+            Some(&features),
+            Some(&state),
+            &job,
+        )
+        .unwrap();
+        assert_eq!(kept.seen.bytes_read, 0);
+        assert_eq!(kept.seen.hashes(), by_text.seen.hashes());
+        assert_eq!(kept.seen.files, by_text.seen.files);
+        assert_eq!(kept.sample.columns(), sample);
+        assert_eq!(kept.pieces.len(), shards.len());
+        assert_eq!(kept.choose(&budgets, 4).unwrap().picks, picks);
+        drop(features);
+        assert!(!state.scratch("features").exists());
+        // What the pass left of its shards is gone on from without the n-grams.
+        cut(&dir, "score", shards.len() / 2);
+        let mut again = score(&inputs, &read, &amounts, Some(&state));
+        assert_eq!(again.choose(&budgets, 4).unwrap().picks, picks);
+    }
 }
