@@ -126,6 +126,8 @@ export function selectCommand(words: readonly string[]): Command {
     ),
   )
   for (const one of METHODS) addSettings(command, one)
+  addReadOptions(command)
+  addRunOptions(command)
   command.addOption(
     new Option(
       '--spool-bytes <size>',
@@ -134,8 +136,6 @@ export function selectCommand(words: readonly string[]): Command {
       .argParser(parseRoom)
       .helpGroup('How it runs:'),
   )
-  addReadOptions(command)
-  addRunOptions(command)
   command.addHelpText('after', SELECT_NOTES)
   return command.action(async (raw: string[], options: Record<string, unknown>) => {
     await select(raw, options as Common & Record<string, unknown>, command, words)

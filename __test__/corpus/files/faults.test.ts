@@ -231,6 +231,27 @@ test('outputs that cannot be written', async (t) => {
   })
 })
 
+test('a disk without room for the kept n-grams costs their second hashing, no more', async (t) => {
+  needFailpoints()
+  const dir = await folder(t)
+  const target = await write(join(dir, 'target.jsonl'), TARGET)
+  const raw = await write(join(dir, 'raw.jsonl'), RAW)
+  const args = (name: string) => [[raw], [target], { ...OPTIONS, out: join(dir, name) }]
+  const whole = await withFailpoint(args('whole.jsonl'), undefined)
+  t.is(whole.code, 0, JSON.stringify(whole.result))
+  for (const failpoint of ['features.create=eio', 'features.write=enospc', 'features.write:2=enospc']) {
+    const name = `${failpoint.replace(/[^a-z2]/g, '-')}.jsonl`
+    const { code, result } = await withFailpoint(args(name), failpoint)
+    t.is(code, 0, JSON.stringify(result))
+    t.true((result.bytesRead as number) > (whole.result.bytesRead as number))
+    t.deepEqual(await readFile(join(dir, name)), await readFile(join(dir, 'whole.jsonl')))
+  }
+  t.deepEqual(
+    (await readdir(dir)).filter((name) => name.startsWith('.')),
+    [],
+  )
+})
+
 test('a full or broken disk fails the run, leaves the earlier output, and is gone on from', async (t) => {
   needFailpoints()
   const dir = await folder(t)

@@ -149,19 +149,27 @@ test('a resumed run reads less than a whole one', async (t) => {
     { count: 15, minTokens: 40, buckets: 100, out: join(dir, name), ...options },
   ]
   const log = join(dir, 'log')
-  const whole = await withFailpoint(args('whole.jsonl'), undefined, { ...SMALL, TAMIS_FAILPOINT_LOG: log })
+  const byText = { spoolBytes: 0 }
+  const whole = await withFailpoint(args('whole.jsonl', byText), undefined, {
+    ...SMALL,
+    TAMIS_FAILPOINT_LOG: log,
+  })
   const total = whole.result.bytesRead as number
   const sizes = (await Promise.all([raw, target].map((path) => readFile(path)))).map((bytes) => bytes.length)
   const [rawBytes = 0, targetBytes = 0] = sizes
   t.is(total, 2 * rawBytes + targetBytes)
+  // With its n-grams kept, no text is read twice.
+  const spooled = await withFailpoint(args('spooled.jsonl'), undefined, SMALL)
+  t.is(spooled.result.bytesRead, rawBytes + targetBytes)
+  t.deepEqual(await readFile(join(dir, 'spooled.jsonl')), await readFile(join(dir, 'whole.jsonl')))
   // Parts are put down one after another: those of the raw file's fit, of the target's, of the scoring.
   const puts = (await readFile(log, 'utf8')).split('\n').filter((hook) => hook === 'state.rename').length
   let last = total
   for (const nth of [2, Math.floor(puts / 3), Math.floor((2 * puts) / 3), puts - 1]) {
     const name = `kept-${nth}.jsonl`
-    const killed = await withFailpoint(args(name), `state.rename:${nth}=kill`, SMALL)
+    const killed = await withFailpoint(args(name, byText), `state.rename:${nth}=kill`, SMALL)
     t.is(killed.signal, 'SIGKILL')
-    const resumed = await withFailpoint(args(name, { resume: true }), undefined, SMALL)
+    const resumed = await withFailpoint(args(name, { ...byText, resume: true }), undefined, SMALL)
     t.is(resumed.code, 0, JSON.stringify(resumed.result))
     const read = resumed.result.bytesRead as number
     t.true(read <= last, `${nth}: ${read} of ${last}`)
