@@ -41,7 +41,14 @@ fn select(folder: &Path, out: &str, seed: u64) -> Result<u64, Error> {
     let mut output =
         if out.extension().is_some() { Output::file(&out, true)? } else { Output::folder(&out, true)? };
     let (inputs, shards, read) = (&corpus.inputs, &corpus.shards, &corpus.read);
-    let count = CountOptions { order: ORDER, buckets: BUCKETS, limit: None, min_tokens: None, threads: None };
+    let count = CountOptions {
+        order: ORDER,
+        buckets: BUCKETS,
+        limit: None,
+        min_tokens: None,
+        keep: 0,
+        threads: None,
+    };
     let counted = count_ngrams(inputs, shards, read, &count, Some((&state, "fit")), &job)?;
     let mut counts = NgramCounts::new(ORDER, BUCKETS, UNICODE_VERSION);
     counts.header.features = counted.counts.iter().sum();
@@ -60,7 +67,7 @@ fn select(folder: &Path, out: &str, seed: u64) -> Result<u64, Error> {
         keep_weights: true,
         threads: None,
     };
-    let mut scored = score_ngrams(inputs, shards, read, &table, &score, Some(&state), &job)?;
+    let mut scored = score_ngrams(inputs, shards, read, &table, &score, None, Some(&state), &job)?;
     write_scores(&folder.join("scores.parquet"), inputs, &scored, &[String::new()], &state, true, &job)?;
     let chosen = scored.choose(&[budget], 2)?;
     let write = WriteOptions { order: ORDER, buckets: BUCKETS, add_scores: None, examples: 2, threads: None };
