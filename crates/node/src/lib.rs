@@ -3,6 +3,7 @@
 // The binding macros register nothing in a test build.
 #![cfg_attr(test, allow(dead_code))]
 
+mod call;
 mod failure;
 mod files;
 mod job;
