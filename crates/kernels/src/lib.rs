@@ -6,6 +6,7 @@ pub mod ngrams;
 pub mod philox;
 pub mod ratio;
 pub mod sha256;
+pub mod sums;
 pub mod threads;
 pub mod topk;
 mod unicode;

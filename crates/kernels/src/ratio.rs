@@ -1,8 +1,9 @@
-//! Log-ratios and divergences of counts, and the sum that every float64 reduction here uses.
+//! Log-ratios and divergences of counts.
 //!
 //! All in float64, O(length), one pass each. Logarithms come from a portable implementation and sums run in one
 //! fixed order, so that every machine gives the same bits.
 
+use crate::sums::sum_f64 as sum;
 use crate::topk::top_k;
 use std::fmt;
 
@@ -29,33 +30,6 @@ impl std::error::Error for Empty {}
 
 /// Added to both probabilities before their logarithms are taken.
 const EPSILON: f64 = 1e-8;
-const BLOCK: usize = 4096;
-const LANES: usize = 8;
-
-/// The sum in the one order that float64 reductions here have: blocks of 4,096 consecutive items, in a block eight
-/// lanes (item i to lane i mod 8) joined as ((0+1)+(2+3))+((4+5)+(6+7)), blocks in order.
-///
-/// ```
-/// assert_eq!(tamis_kernels::ratio::sum(&[0.5, 1.5, 2.0]), 4.0);
-/// ```
-pub fn sum(x: &[f64]) -> f64 {
-    x.chunks(BLOCK).map(block_sum).fold(0.0, |a, b| a + b)
-}
-
-fn block_sum(block: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let mut eights = block.chunks_exact(LANES);
-    for eight in &mut eights {
-        for (lane, x) in lanes.iter_mut().zip(eight) {
-            *lane += x;
-        }
-    }
-    for (lane, x) in lanes.iter_mut().zip(eights.remainder()) {
-        *lane += x;
-    }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    ((a + b) + (c + d)) + ((e + f) + (g + h))
-}
 
 /// `ln(p_target + 1e-8) - ln(p_raw + 1e-8)` of each item, p being counts over their sum.
 ///

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use tamis_kernels::philox::Philox;
-use tamis_kernels::{job, ngrams, ratio, topk};
+use tamis_kernels::{job, ngrams, ratio, sums, topk};
 
 #[napi]
 pub fn philox<'env>(
@@ -327,5 +327,5 @@ pub fn kl_divergence(p: &[f64], q: &[f64], smoothing_q: f64) -> Result<f64> {
 
 #[napi]
 pub fn sum(x: &[f64]) -> f64 {
-    ratio::sum(x)
+    sums::sum_f64(x)
 }
