@@ -18,6 +18,18 @@ pub(crate) fn create_new(kind: &'static str, path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create_new(true).open(path)
 }
 
+/// Opens a file that is there, to write into it.
+pub(crate) fn open_to_write(kind: &'static str, path: &Path) -> io::Result<File> {
+    hook(kind, "open")?;
+    File::options().write(true).open(path)
+}
+
+/// Cuts a file to nothing.
+pub(crate) fn truncate(kind: &'static str, path: &Path) -> io::Result<()> {
+    hook(kind, "truncate")?;
+    File::options().write(true).open(path)?.set_len(0)
+}
+
 /// Writes all bytes.
 pub(crate) fn write_all(kind: &'static str, file: &mut File, bytes: &[u8]) -> io::Result<()> {
     if let Some(blow) = pass(kind, "write") {

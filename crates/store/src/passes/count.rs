@@ -5,7 +5,7 @@
 //! threads. O(bytes); memory of one table of counts for each block alive.
 
 use super::blob::{Reader, Writer};
-use super::features::{Document, Features, Hashed, Keeper};
+use super::features::{Document, Features, Hashed, Keeper, Pen, Place, Written};
 use super::seen::{Part, Seen};
 use crate::block::{Block, BlockReader, Scratch, Shard};
 use crate::error::Error;
@@ -47,6 +47,9 @@ pub struct Counted {
 struct Worker {
     hasher: NgramHasher,
     scratch: Scratch,
+    /// The n-grams of a block, and the way to where they are kept.
+    hashed: Hashed,
+    pen: Pen,
 }
 
 /// Counts over `inputs`; finished shards found in `state` under `phase` are not read again.
@@ -65,11 +68,10 @@ pub fn count_ngrams(
 
     let reader = BlockReader::new(inputs, &shards[first..], read, total.seen.start(shards, first));
     let keeps = options.keep > 0 && options.limit.is_none() && first == 0;
-    let mut keeper = state
+    let keeper = state
         .filter(|_| keeps)
         .and_then(|(state, _)| Keeper::create(state, inputs, options.buckets, options.keep));
-    // Whether there is still a keeper.
-    let kept = AtomicBool::new(keeper.is_some());
+    let mut places: Vec<Place> = Vec::new();
     let closed: Vec<AtomicBool> = inputs.iter().map(|_| AtomicBool::new(false)).collect();
     // N-grams of each file so far, the shard that is being folded included.
     let mut features: Vec<u64> = total.seen.files.iter().map(|file| file.features).collect();
@@ -82,27 +84,33 @@ pub fn count_ngrams(
         let table = spare.lock().unwrap_or_else(|e| e.into_inner()).pop();
         table.unwrap_or_else(|| vec![0; options.buckets as usize])
     };
-    let init =
-        || Worker { hasher: NgramHasher::new(options.order, options.buckets), scratch: Scratch::default() };
+    let init = || Worker {
+        hasher: NgramHasher::new(options.order, options.buckets),
+        scratch: Scratch::default(),
+        hashed: Hashed::new(options.buckets),
+        pen: Pen::default(),
+    };
     let work = |worker: &mut Worker, block: &Block| {
         let open = !closed[block.file() as usize].load(Relaxed);
         let mut counts = if open { table() } else { Vec::new() };
-        let mut hashed = kept.load(Relaxed).then(|| Hashed::new(options.buckets));
+        let keeper = keeper.as_ref().filter(|keeper| keeper.is_whole());
         let mut part = Part::default();
         let totals = &mut part.totals;
-        let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
+        let Worker { hasher, scratch, hashed, pen } = worker;
+        hashed.clear();
+        let mut hashed = keeper.is_some().then_some(hashed);
         let stats = block.records(scratch, |record| {
             // A block can be seconds of work on a busy machine.
             job.check()?;
             totals.text_bytes += record.text.len() as u64;
             let tokens = if open {
-                let stats = match &mut hashed {
+                let stats = match hashed.as_deref_mut() {
                     Some(hashed) => count_and_keep(hasher, record, &mut counts, hashed),
                     None => hasher.count(record.text, &mut counts),
                 };
                 totals.features += stats.features;
-                if hashed.as_ref().is_some_and(Hashed::is_too_large) {
-                    hashed = None;
+                if let Some(hashed) = hashed.take_if(|hashed| hashed.is_too_large()) {
+                    *hashed = Hashed::new(options.buckets);
                 }
                 stats.tokens
             } else if options.min_tokens.is_some() {
@@ -115,18 +123,22 @@ pub fn count_ngrams(
             Ok(())
         })?;
         part.add_block(block, stats);
-        Ok((part, counts, hashed))
+        let written = match (keeper, hashed) {
+            (Some(keeper), Some(hashed)) => keeper.write(pen, &part, hashed),
+            (Some(keeper), None) => {
+                keeper.fail();
+                None
+            }
+            (None, _) => None,
+        };
+        Ok((part, counts, written))
     };
 
     let mut shard = Part::default();
     let mut shard_counts = if state.is_some() { table() } else { Vec::new() };
     let mut recount = init();
-    let fold = |block: &Block, (mut part, mut counts, hashed): (Part, Vec<u64>, Option<Hashed>)| {
-        keeper = keeper
-            .take()
-            .zip(hashed)
-            .and_then(|(keeper, hashed)| keeper.push(block, first + block.shard(), &part, &hashed));
-        kept.store(keeper.is_some(), Relaxed);
+    let fold = |block: &Block, (mut part, mut counts, written): (Part, Vec<u64>, Option<Written>)| {
+        places.extend(written.map(|at| Place::new(at, block, first + block.shard())));
         let features = &mut features[block.file() as usize];
         if is_over(options, *features) {
             counts.iter_mut().for_each(|n| *n = 0);
@@ -158,7 +170,7 @@ pub fn count_ngrams(
     };
     for_each_block(&reader, options.threads, job, init, work, fold)?;
     total.seen.bytes_read = reader.bytes_read();
-    total.features = keeper.map(Keeper::finish);
+    total.features = keeper.and_then(|keeper| keeper.finish(places));
     Ok(total)
 }
 

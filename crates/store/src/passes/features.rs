@@ -8,8 +8,7 @@
 //! than the bytes allowed, or a disk that fails or is full, leaves no file, and the texts are hashed again.
 //!
 //! # The file
-//! One block behind the other, each as the counting pass folded it: what was seen of it (see [`Part::write`]), the number of
-//! documents, six little-endian words for each (ordinal, offset, length, bytes of text, tokens, n-grams), zeros up to a multiple of
+//! Blocks as the workers of the counting pass came to them: what was seen of it (see [`Part::write`]), the number of documents, six little-endian words for each (ordinal, offset, length, bytes of text, tokens, n-grams), zeros up to a multiple of
 //! four bytes, and the buckets of all of them in the machine's own byte order.
 
 use super::blob::{Reader, Writer};
@@ -23,6 +22,7 @@ use crate::state::State;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 const KIND: &str = "features";
 /// Bytes of a document's words.
@@ -94,6 +94,13 @@ impl Buckets {
         }
     }
 
+    fn clear(&mut self) {
+        match self {
+            Buckets::Narrow(all) => all.clear(),
+            Buckets::Wide(all) => all.clear(),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Buckets::Narrow(all) => all.len(),
@@ -129,6 +136,12 @@ impl Hashed {
         Hashed { documents: Vec::new(), buckets: Buckets::new(buckets) }
     }
 
+    /// Ready for another block, in the same memory.
+    pub(super) fn clear(&mut self) {
+        self.documents.clear();
+        self.buckets.clear();
+    }
+
     pub(super) fn buckets(&mut self) -> &mut Buckets {
         &mut self.buckets
     }
@@ -160,14 +173,17 @@ impl Hashed {
 
 /// Where a block lies in the file.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    start: u64,
-    /// Bytes in front of the buckets.
-    head: usize,
-    buckets: usize,
+pub(super) struct Place {
+    at: Written,
     file: u32,
     shard: usize,
     ends_shard: bool,
+}
+
+impl Place {
+    pub(super) fn new(at: Written, block: &Block, shard: usize) -> Self {
+        Place { at, file: block.file(), shard, ends_shard: block.ends_shard() }
+    }
 }
 
 /// Removes the file when it is dropped.
@@ -180,16 +196,28 @@ impl Drop for Temporary {
     }
 }
 
-/// Keeps the buckets of the blocks that it is given.
+/// Keeps the buckets of blocks: workers write them, each at a place of its own, and the fold says in which order they count.
 #[derive(Debug)]
 pub(super) struct Keeper {
     path: Temporary,
-    file: File,
     buckets: u32,
     most: u64,
-    size: u64,
-    places: Vec<Place>,
+    /// Bytes given out so far.
+    size: AtomicU64,
+    failed: AtomicBool,
 }
+
+/// A block in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    start: u64,
+    head: usize,
+    buckets: usize,
+}
+
+/// A worker's way to the file, opened with its first block.
+#[derive(Debug, Default)]
+pub(super) struct Pen(Option<File>);
 
 impl Keeper {
     /// A keeper of at most `most` bytes, and a quarter of what is free on the disk; none where the inputs look like more than
@@ -209,12 +237,40 @@ impl Keeper {
         }
         // What a killed run left under this name is nobody's: the state is locked.
         fs::remove(KIND, &path).ok()?;
-        let file = fs::create_new(KIND, &path).ok()?;
-        Some(Keeper { path: Temporary(path), file, buckets, most, size: 0, places: Vec::new() })
+        fs::create_new(KIND, &path).ok()?;
+        Some(Keeper {
+            path: Temporary(path),
+            buckets,
+            most,
+            size: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
+        })
     }
 
-    /// Keeps a block; `None` once that is too much or fails.
-    pub(super) fn push(mut self, block: &Block, shard: usize, part: &Part, hashed: &Hashed) -> Option<Self> {
+    /// Whether every block so far was written.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.failed.load(Relaxed)
+    }
+
+    /// Gives the disk back: a block was too much, could not be written, or was not hashed.
+    pub(super) fn fail(&self) {
+        if !self.failed.swap(true, Relaxed) {
+            // What another worker is writing goes with the file.
+            let _ = fs::truncate(KIND, &self.path.0);
+        }
+    }
+
+    /// Writes a block; `None`, and nothing of it is kept any longer, once that is too much or fails.
+    pub(super) fn write(&self, pen: &mut Pen, part: &Part, hashed: &Hashed) -> Option<Written> {
+        let written = self.is_whole().then(|| self.try_write(pen, part, hashed)).flatten();
+        if written.is_none() {
+            pen.0 = None;
+            self.fail();
+        }
+        written
+    }
+
+    fn try_write(&self, pen: &mut Pen, part: &Part, hashed: &Hashed) -> Option<Written> {
         let mut head = Writer::default();
         part.write(&mut head);
         head.u64(hashed.documents.len() as u64);
@@ -228,29 +284,27 @@ impl Keeper {
         head.resize(head.len().next_multiple_of(4), 0);
         let bytes = hashed.buckets.bytes();
         let padded = bytes.len().next_multiple_of(4);
-        let place = Place {
-            start: self.size,
-            head: head.len(),
-            buckets: bytes.len(),
-            file: block.file(),
-            shard,
-            ends_shard: block.ends_shard(),
-        };
-        self.size += (head.len() + padded) as u64;
-        if self.size > self.most {
+        let size = (head.len() + padded) as u64;
+        let start = self.size.fetch_add(size, Relaxed);
+        if start.saturating_add(size) > self.most {
             return None;
         }
+        let file = match &mut pen.0 {
+            Some(file) => file,
+            none => none.insert(fs::open_to_write(KIND, &self.path.0).ok()?),
+        };
+        file.seek(SeekFrom::Start(start)).ok()?;
         for bytes in [&head[..], bytes, &[0; 4][..padded - bytes.len()]] {
             if !bytes.is_empty() {
-                fs::write_all(KIND, &mut self.file, bytes).ok()?;
+                fs::write_all(KIND, file, bytes).ok()?;
             }
         }
-        self.places.push(place);
-        Some(self)
+        Some(Written { start, head: head.len(), buckets: bytes.len() })
     }
 
-    pub(super) fn finish(self) -> Features {
-        Features { path: self.path, buckets: self.buckets, places: self.places }
+    /// The n-grams of the corpus, if all blocks were written; `places` is in the corpus' order.
+    pub(super) fn finish(self, places: Vec<Place>) -> Option<Features> {
+        self.is_whole().then_some(Features { path: self.path, buckets: self.buckets, places })
     }
 }
 
@@ -287,10 +341,11 @@ impl Features {
         let place = self.places[block];
         let path: &Path = &self.path.0;
         let Hashed { mut documents, mut buckets } = into;
+        let at = place.at;
         let width = if self.buckets <= 1 << 16 { 2 } else { 4 };
-        let mut head = vec![0; place.head];
-        buckets.resize(place.buckets / width);
-        file.seek(SeekFrom::Start(place.start))
+        let mut head = vec![0; at.head];
+        buckets.resize(at.buckets / width);
+        file.seek(SeekFrom::Start(at.start))
             .and_then(|_| file.read_exact(&mut head))
             .and_then(|()| file.read_exact(buckets.bytes_mut()))
             .map_err(|e| Error::io(path, "read", e))?;
@@ -298,7 +353,7 @@ impl Features {
         documents.clear();
         let part = read_head(&head, &mut documents).ok_or_else(damaged)?;
         let features: u64 = documents.iter().map(|(_, features)| features).sum();
-        if features != (place.buckets / width) as u64 || (features > 0 && buckets.most() >= self.buckets) {
+        if features != (at.buckets / width) as u64 || (features > 0 && buckets.most() >= self.buckets) {
             return Err(damaged());
         }
         let Place { file, shard, ends_shard, .. } = place;

@@ -96,10 +96,10 @@ struct Worker {
 }
 
 /// What is scored at a time.
-enum Item {
+enum Item<'a> {
     Texts(Block),
     /// The number of a block whose n-grams were kept.
-    Kept(usize),
+    Kept(&'a Features, usize),
 }
 
 struct Batch {
@@ -145,7 +145,7 @@ pub fn score_ngrams(
     let next = || match features {
         Some(features) => {
             let block = taken.fetch_add(1, Relaxed);
-            Ok((block < features.blocks()).then_some((block as u64, Item::Kept(block))))
+            Ok((block < features.blocks()).then_some((block as u64, Item::Kept(features, block))))
         }
         None => Ok(reader.next()?.map(|(sequence, block)| (sequence, Item::Texts(block)))),
     };
@@ -154,14 +154,13 @@ pub fn score_ngrams(
         scratch: Scratch::default(),
         kept: None,
     };
-    let work = |worker: &mut Worker, item: Item| match (item, features) {
-        (Item::Kept(block), Some(features)) => score_kept(worker, features, block, tables, options),
-        (Item::Texts(block), _) => {
+    let work = |worker: &mut Worker, item: Item| match item {
+        Item::Kept(features, block) => score_kept(worker, features, block, tables, options),
+        Item::Texts(block) => {
             let mut batch = score_texts(worker, &block, tables, options, job)?;
             batch.shard += first;
             Ok(batch)
         }
-        (Item::Kept(_), None) => unreachable!("a kept block comes of kept n-grams"),
     };
     let fold = |batch: Batch| {
         let Batch { file, shard, ends_shard, .. } = batch;
