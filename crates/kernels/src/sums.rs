@@ -55,7 +55,7 @@ pub fn sum_by(n: usize, term: impl Fn(usize) -> f64) -> f64 {
 
 /// [`sum_by`] with its blocks on the shared pool: the same bits.
 pub fn par_sum_by(n: usize, term: impl Fn(usize) -> f64 + Sync) -> f64 {
-    if n <= TASK * BLOCK { sum_by(n, term) } else { threads::pool().install(|| sum_of_blocks(n, term)) }
+    if n <= TASK * BLOCK { sum_by(n, term) } else { threads::pool().install(|| sum_of_blocks(n, &term)) }
 }
 
 fn sum_of_blocks(n: usize, term: impl Fn(usize) -> f64 + Sync) -> f64 {
