@@ -58,7 +58,7 @@ pub fn par_sum_by(n: usize, term: impl Fn(usize) -> f64 + Sync) -> f64 {
     if n <= TASK * BLOCK { sum_by(n, term) } else { threads::pool().install(|| sum_of_blocks(n, &term)) }
 }
 
-fn sum_of_blocks(n: usize, term: impl Fn(usize) -> f64 + Sync) -> f64 {
+fn sum_of_blocks(n: usize, term: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
     let block = |b: usize| block_sum(b * BLOCK, n.min((b + 1) * BLOCK), &term);
     let blocks: Vec<f64> = (0..n.div_ceil(BLOCK)).into_par_iter().with_min_len(TASK).map(block).collect();
     blocks.into_iter().fold(0.0, |total, block| total + block)
@@ -208,7 +208,7 @@ mod tests {
         let x = terms(40 * BLOCK + 13);
         for threads in [1, 2, 7] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let sum = pool.install(|| sum_of_blocks(x.len(), |i| x[i]));
+            let sum = pool.install(|| sum_of_blocks(x.len(), &|i: usize| x[i]));
             assert_eq!(sum.to_bits(), naive(&x).to_bits());
         }
         assert_eq!(par_sum_by(x.len(), |i| x[i]).to_bits(), naive(&x).to_bits());
