@@ -59,7 +59,7 @@ pub fn par_sum_by(n: usize, term: impl Fn(usize) -> f64 + Sync) -> f64 {
 }
 
 fn sum_of_blocks(n: usize, term: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
-    let block = |b: usize| block_sum(b * BLOCK, n.min((b + 1) * BLOCK), &term);
+    let block = |b: usize| block_sum(b * BLOCK, n.min((b + 1) * BLOCK), term);
     let blocks: Vec<f64> = (0..n.div_ceil(BLOCK)).into_par_iter().with_min_len(TASK).map(block).collect();
     blocks.into_iter().fold(0.0, |total, block| total + block)
 }
