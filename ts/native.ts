@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { TamisError } from './errors.js'
 import type { NativeFiles } from './native-files.js'
+import type { NativeLinear } from './native-linear.js'
 import { platformName } from './platform.js'
 
 /** A running call's stop flag and counters. */
@@ -25,7 +26,7 @@ export interface NativeTexts {
 }
 
 /** What the addon exports. Functions with a last `job` work at once without it, and return a promise with it. */
-export interface Native extends NativeFiles {
+export interface Native extends NativeFiles, NativeLinear {
   Job: new () => NativeJob
   /** `name` is what a message calls the array. */
   Texts: new (

@@ -35,6 +35,8 @@ export const operations: readonly string[] = [
   'gumbelTopK',
   'hashNgrams',
   'countNgrams',
+  'apportion',
+  'assign',
 ]
 
 /**

@@ -4,6 +4,15 @@
  * @module
  */
 export {
+  type ApportionOptions,
+  type Assignment,
+  type AssignOptions,
+  apportion,
+  apportionSync,
+  assign,
+  assignSync,
+} from './assign.js'
+export {
   type CountNgramsOptions,
   countNgrams,
   countNgramsSync,

@@ -1,5 +1,7 @@
 //! Operations that decide what to keep, over slices.
 
+pub mod apportion;
+pub mod assign;
 pub mod cpu;
 pub mod job;
 pub mod ngrams;

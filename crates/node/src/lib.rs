@@ -8,5 +8,6 @@ mod failure;
 mod files;
 mod job;
 mod kernels;
+mod linear;
 mod process;
 mod texts;
