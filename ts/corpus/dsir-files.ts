@@ -23,12 +23,11 @@ import {
   type Settings,
 } from './dsir-fit.js'
 import { checkStandardInput, type FileRun, runOnFiles } from './files.js'
+import { commit, openPlaces } from './places.js'
 import {
-  commit,
   exampleReports,
   type FileSelection,
   inputReports,
-  openPlaces,
   type Selected,
   scoreAndWrite,
 } from './select-files.js'

@@ -274,10 +274,15 @@ export async function runOnFiles<Pass extends string, T>(
 }
 
 /** Checks, before the work starts, where a file beside the main output will go. @hidden */
-export function checkSideFile(name: string, path: string, force: boolean, ending = ''): void {
+export function checkSideFile(
+  name: string,
+  path: string,
+  force: boolean,
+  endings: readonly string[] = [''],
+): void {
   checkName(name, path)
-  if (!path.toLowerCase().endsWith(ending)) {
-    throw new TamisError('ERR_TAMIS_RANGE', `${name} must end in ${ending}, got ${path}`)
+  if (!endings.some((ending) => path.toLowerCase().endsWith(ending))) {
+    throw new TamisError('ERR_TAMIS_RANGE', `${name} must end in ${endings.join(', ')}, got ${path}`)
   }
   if (force || !existsSync(path)) return
   throw new TamisError(

@@ -5,6 +5,7 @@
 import { TamisError } from '../errors.js'
 import { checkBoolean, checkInteger, checkNumber, checkPositiveInteger } from '../options.js'
 import { checkName, type FileOptions } from './files.js'
+import { type OutputPlan, planOutput } from './places.js'
 
 /** The passes of a selection. */
 export type SelectionPass = 'fit' | 'score' | 'write'
@@ -68,18 +69,13 @@ export const SELECTION_OPTIONS = [
 ] as const
 
 const UNITS = ['count', 'fraction', 'tokens', 'bytes'] as const
-const ONE_FILE = /\.(jsonl|ndjson|txt)(\.gz|\.zst)?$|\.parquet$/i
 
 /** How much to keep, and where it goes. @hidden */
-export interface SelectionPlan {
+export interface SelectionPlan extends OutputPlan {
   amount: { unit: (typeof UNITS)[number]; value: number }
-  output: { path: string; folder: boolean } | undefined
   scores: string | undefined
   addScores: boolean
   spoolBytes: number
-  resume: boolean
-  force: boolean
-  dryRun: boolean
 }
 
 /** Checks what can be checked before a file is touched. @hidden */
@@ -93,6 +89,7 @@ export function planSelection(o: FileSelectionOptions): SelectionPlan {
     amount: planAmount(o),
     output: planOutput(o, dryRun),
     scores,
+    side: scores === undefined ? undefined : { name: 'scores', path: scores, endings: ['.parquet'] },
     addScores: checkBoolean('addScores', o.addScores, false),
     spoolBytes: checkInteger(
       'spoolBytes',
@@ -119,17 +116,4 @@ function planAmount(o: FileSelectionOptions): SelectionPlan['amount'] {
   }
   if (unit !== 'fraction') return { unit, value: checkPositiveInteger(unit, o[unit]) }
   return { unit, value: checkNumber('fraction', o.fraction, { above: 0, max: 1 }) }
-}
-
-function planOutput(o: FileSelectionOptions, dryRun: boolean): SelectionPlan['output'] {
-  if (o.out !== undefined && o.outDir !== undefined) {
-    throw new TamisError('ERR_TAMIS_RANGE', 'out and outDir both say where the kept records go: give one')
-  }
-  if (o.outDir !== undefined) return { path: checkName('outDir', o.outDir), folder: true }
-  if (o.out !== undefined) {
-    const path = checkName('out', o.out)
-    return { path, folder: !ONE_FILE.test(path) }
-  }
-  if (dryRun) return undefined
-  throw new TamisError('ERR_TAMIS_RANGE', 'out must say where the kept records go (or let dryRun be true)')
 }

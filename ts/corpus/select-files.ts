@@ -2,7 +2,6 @@
  * Selection from files, whatever the records are scored by: how the best are found, written and told about.
  * @module
  */
-import { resolve, sep } from 'node:path'
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import type {
@@ -10,11 +9,11 @@ import type {
   NativeCorpus,
   NativeExample,
   NativeFileTotals,
-  NativeOutput,
   NativeWritten,
 } from '../native-files.js'
 import type { Example, InputReport, SelectionReport, SelectionTotals } from '../report/data.js'
-import { checkApart, checkSideFile, type FileRun } from './files.js'
+import type { FileRun } from './files.js'
+import type { Places } from './places.js'
 import type { SelectionPass, SelectionPlan } from './select-files-options.js'
 import { countExceeds, shareOut } from './shares.js'
 
@@ -50,46 +49,6 @@ export interface FileSelection {
 /** Candidates in the sample that a report's distributions are drawn from. */
 const SAMPLE = 10_000
 const EXAMPLES = 10
-
-/**
- * Takes hold of the places that are written, so that what must not be replaced stops a run before its first pass.
- * @param fingerprint - what the results depend on besides the files
- * @hidden
- */
-export async function openPlaces(
-  run: FileRun<SelectionPass>,
-  plan: SelectionPlan,
-  corpora: NativeCorpus[],
-  fingerprint: Record<string, unknown>,
-): Promise<Places> {
-  if (plan.dryRun || !plan.output) return { output: undefined, force: plan.force }
-  const { path, folder } = plan.output
-  await checkApart(path, corpora)
-  if (plan.scores !== undefined) {
-    await checkApart(plan.scores, corpora)
-    if (`${resolve(plan.scores)}${sep}`.startsWith(`${resolve(path)}${sep}`)) {
-      throw new TamisError(
-        'ERR_TAMIS_RANGE',
-        `scores must lie outside the output ${path}, got ${plan.scores}`,
-      )
-    }
-  }
-  const lines = Object.entries(fingerprint).map(
-    ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
-  )
-  const state = await native.openState(path, lines.join('\n'), corpora, plan.resume)
-  run.state = state
-  // What lies there may be this very run's, cut short while it was being put in place.
-  const force = plan.force || state.hasCommitMark()
-  if (plan.scores !== undefined) checkSideFile('scores', plan.scores, force, '.parquet')
-  return { output: run.hold(await native.openOutput(path, folder, force)), force }
-}
-
-/** The places that are written. @hidden */
-export interface Places {
-  output: NativeOutput | undefined
-  force: boolean
-}
 
 /** What scores the records: a row of weights for each table. @hidden */
 export interface Scoring {
@@ -298,19 +257,4 @@ export function exampleReports(corpus: NativeCorpus, written: NativeWritten): Se
       text,
     }))
   return { highest: told(written.highest()), lowest: told(written.lowest()), misses: told(written.misses()) }
-}
-
-/** Writes the manifest, which completes the output, and clears what the run would have gone on from. @hidden */
-export async function commit(
-  run: FileRun<SelectionPass>,
-  written: NativeWritten,
-  manifest: Record<string, unknown>,
-): Promise<string> {
-  run.check()
-  await run.state?.markCommit()
-  const path = await native.commitWritten(written, `${JSON.stringify(manifest, null, 2)}\n`, run.job)
-  run.committed()
-  await run.state?.finish()
-  run.state = undefined
-  return path
 }
