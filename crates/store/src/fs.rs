@@ -40,6 +40,49 @@ pub(crate) fn write_all(kind: &'static str, file: &mut File, bytes: &[u8]) -> io
     file.write_all(bytes)
 }
 
+/// Writes all bytes from a place of the file on; threads may do so at once, each at its own place.
+pub(crate) fn write_all_at(kind: &'static str, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    if let Some(blow) = pass(kind, "write") {
+        write_at(file, &bytes[..bytes.len() / 2], at)?;
+        return Err(blow.strike());
+    }
+    write_at(file, bytes, at)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, bytes, at)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            n => (bytes, at) = (&bytes[n..], at + n as u64),
+        }
+    }
+    Ok(())
+}
+
+/// Fills `out` from a place of the file on; threads may do so at once.
+#[cfg(unix)]
+pub(crate) fn read_exact_at(file: &File, out: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, at)
+}
+
+/// Fills `out` from a place of the file on; threads may do so at once.
+#[cfg(windows)]
+pub(crate) fn read_exact_at(file: &File, mut out: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !out.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, out, at)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => (out, at) = (&mut out[n..], at + n as u64),
+        }
+    }
+    Ok(())
+}
+
 /// Waits until the file's bytes are on the disk.
 pub(crate) fn sync(kind: &'static str, file: &File) -> io::Result<()> {
     hook(kind, "sync")?;
