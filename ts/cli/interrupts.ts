@@ -3,7 +3,8 @@
  * @hidden
  * @module
  */
-import { Stopped } from './failures.js'
+import { TamisError } from '../errors.js'
+import { Stopped, withResume } from './failures.js'
 
 const STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 
@@ -36,4 +37,11 @@ export function quoteCommand(words: readonly string[]): string {
   const quote = (word: string) =>
     /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
   return ['tamis', ...words.map(quote)].join(' ')
+}
+
+/** Adds the command that goes on from what an ended run left, if it left something. */
+export function addResume(error: unknown, words: readonly string[]): unknown {
+  const ended = error instanceof Stopped || error instanceof TamisError
+  if (!ended || !error.message.includes('(--resume)')) return error
+  return withResume(error, quoteCommand(words.includes('--resume') ? words : [...words, '--resume']))
 }

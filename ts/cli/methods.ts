@@ -7,26 +7,10 @@
 import type { FileSelection, FileSelectionOptions } from '../corpus/index.js'
 import { UsageError } from './failures.js'
 import { parseAmount, parseCount, parseProportions, parseSeed } from './numbers.js'
+import type { Choice, Setting } from './settings.js'
 
-/** An option that belongs to a method. */
-export interface Setting {
-  /** As the command line has it: `--min-tokens <n>`. */
-  flags: string
-  description: string
-  /** What holds where the option is not given, in words. */
-  default?: string
-  /** From the text to the value; the text itself where there is none. */
-  parse?: (text: string) => unknown
-  /** Whether it may be given several times: its value is then a list. */
-  repeatable?: boolean
-}
-
-/** A way to select. */
-export interface Method {
-  /** The short name of its recipe. */
-  name: string
-  summary: string
-  settings: readonly Setting[]
+/** A way to select, named as its recipe. */
+export interface Method extends Choice {
   /**
    * Calls the API.
    * @param settings - what was given of the method's own options, by their camel-case names

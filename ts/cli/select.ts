@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync, statSync } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import type { FileSelection, FileSelectionOptions } from '../corpus/index.js'
 import { TamisError } from '../errors.js'
@@ -16,17 +16,15 @@ import {
   formatShare,
   formatSignificant,
 } from '../format.js'
-import { Stopped, UsageError, withResume } from './failures.js'
-import { quoteCommand, stoppable } from './interrupts.js'
-import { METHODS, type Method, type Setting } from './methods.js'
+import { UsageError } from './failures.js'
+import { addResume, quoteCommand, stoppable } from './interrupts.js'
+import { METHODS, type Method } from './methods.js'
 import { parseCount, parseFraction, parseRoom, parseSize } from './numbers.js'
 import { showProgress } from './progress.js'
-import { alignColumns, bold, print, tell } from './terminal.js'
+import { addSettings, splitSettings } from './settings.js'
+import { alignColumns, bold, print, shorten, tell, tellSkipped } from './terminal.js'
 
 const AMOUNTS = ['count', 'fraction', 'tokens', 'bytes'] as const
-
-/** Messages of bad records that are shown; the rest is counted. */
-const SHOWN_BAD = 10
 
 /** The options that every method understands. */
 type Common = Pick<FileSelectionOptions, (typeof AMOUNTS)[number]> &
@@ -151,28 +149,6 @@ Examples:
   tamis select pool.parquet --target law=law.jsonl --target med=med.jsonl --proportions 2,1 --tokens 1G \\
     --out kept.parquet --report report.html`
 
-/** One method's options, under a heading of their own. An option that several methods share is added once. */
-function addSettings(command: Command, method: Method): void {
-  for (const setting of method.settings) {
-    if (command.options.some((option) => option.flags === setting.flags)) continue
-    const option = new Option(setting.flags, describe(setting)).helpGroup(
-      `Method ${method.name} (${method.summary}):`,
-    )
-    const { parse = (text: string) => text } = setting
-    if (setting.repeatable) {
-      option.argParser((text: string, earlier: unknown[] | undefined) => [...(earlier ?? []), parse(text)])
-    } else if (option.required) option.argParser(parse)
-    command.addOption(option)
-  }
-}
-
-function describe(setting: Setting): string {
-  const more = [setting.repeatable && 'repeatable', setting.default && `default: ${setting.default}`].filter(
-    Boolean,
-  )
-  return more.length > 0 ? `${setting.description} (${more.join('; ')})` : setting.description
-}
-
 async function select(
   raw: string[],
   given: Common & Record<string, unknown>,
@@ -181,7 +157,7 @@ async function select(
 ): Promise<void> {
   const { method: name, report, json = false, quiet = false, ...rest } = given
   const method = METHODS.find((one) => one.name === name) as Method
-  const { settings, options } = split(method, command, rest)
+  const { settings, options } = splitSettings<FileSelectionOptions>(METHODS, method, command, rest)
   checkAmounts(given)
   if (given.out === undefined && !given.dryRun) {
     throw new UsageError('say where the kept records go: --out PATH (or --dry-run to write nothing)')
@@ -217,29 +193,6 @@ async function drawReport(
   )
 }
 
-/** Keeps apart what the method declares and what every method has; refuses the options of other methods. */
-function split(
-  method: Method,
-  command: Command,
-  given: Record<string, unknown>,
-): { settings: Record<string, unknown>; options: FileSelectionOptions } {
-  const settings: Record<string, unknown> = {}
-  const options: Record<string, unknown> = {}
-  for (const option of command.options) {
-    const key = option.attributeName()
-    if (given[key] === undefined) continue
-    const owners = METHODS.filter((one) => one.settings.some((setting) => setting.flags === option.flags))
-    if (owners.length === 0) options[key] = given[key]
-    else if (owners.includes(method)) settings[key] = given[key]
-    else {
-      throw new UsageError(
-        `${option.long} is no option of the method ${method.name}; it belongs to ${owners.map((one) => one.name).join(', ')}`,
-      )
-    }
-  }
-  return { settings, options }
-}
-
 function checkAmounts(given: Common): void {
   const chosen = AMOUNTS.filter((amount) => given[amount] !== undefined)
   if (chosen.length === 1) return
@@ -263,17 +216,9 @@ function checkReport(path: string, force: boolean): void {
   }
 }
 
-/** Adds the command that goes on from what an ended run left, if it left something. */
-function addResume(error: unknown, words: readonly string[]): unknown {
-  const ended = error instanceof Stopped || error instanceof TamisError
-  if (!ended || !error.message.includes('(--resume)')) return error
-  return withResume(error, quoteCommand(words.includes('--resume') ? words : [...words, '--resume']))
-}
-
 function warn({ bad, report }: FileSelection): void {
   for (const warning of report.warnings) tell(`warning: ${warning}`)
-  for (const message of bad.slice(0, SHOWN_BAD)) tell(`skipped: ${message}`)
-  if (bad.length > SHOWN_BAD) tell(`skipped: and ${formatCount(bad.length - SHOWN_BAD)} more`)
+  tellSkipped(bad)
 }
 
 /** What `--json` prints. */
@@ -302,12 +247,6 @@ function summarize(
   }
 }
 
-/** A path as a person in this folder would write it. */
-function near(path: string): string {
-  const short = relative('', path)
-  return short === '' || short.startsWith('..') ? path : short
-}
-
 function table(selection: FileSelection, report: string | undefined, scores: string | undefined): string[] {
   const { kept, candidates, records, skipped, klReduction, tokens, files, manifest, seconds, bytesRead } =
     selection
@@ -333,9 +272,12 @@ function table(selection: FileSelection, report: string | undefined, scores: str
   if (manifest === undefined) rows.push(['output', 'none: a dry run'])
   else {
     const [first = ''] = files
-    const folder = files.length === 1 ? '' : ` in ${near(dirname(manifest))}`
-    rows.push(['output', files.length === 1 ? near(first) : `${formatPlural(files.length, 'file')}${folder}`])
-    rows.push(['manifest', near(manifest)])
+    const folder = files.length === 1 ? '' : ` in ${shorten(dirname(manifest))}`
+    rows.push([
+      'output',
+      files.length === 1 ? shorten(first) : `${formatPlural(files.length, 'file')}${folder}`,
+    ])
+    rows.push(['manifest', shorten(manifest)])
     if (scores !== undefined) rows.push(['scores', scores])
   }
   if (report !== undefined) rows.push(['report', report])

@@ -3,7 +3,12 @@
  * @hidden
  * @module
  */
+import { relative } from 'node:path'
 import type { WriteStream } from 'node:tty'
+import { formatCount } from '../format.js'
+
+/** Messages of bad records that are shown; the rest is counted. */
+const SHOWN_BAD = 10
 
 /** Whether someone still reads stdout. */
 let open = true
@@ -30,6 +35,18 @@ export function print(text: string): void {
 /** A line for the person who runs the command. */
 export function tell(text: string): void {
   process.stderr.write(`tamis: ${text.replaceAll('\u00a0', ' ')}\n`)
+}
+
+/** Tells of the records that were passed over. */
+export function tellSkipped(bad: readonly string[]): void {
+  for (const message of bad.slice(0, SHOWN_BAD)) tell(`skipped: ${message}`)
+  if (bad.length > SHOWN_BAD) tell(`skipped: and ${formatCount(bad.length - SHOWN_BAD)} more`)
+}
+
+/** A path as a person in this folder would write it. */
+export function shorten(path: string): string {
+  const short = relative('', path)
+  return short === '' || short.startsWith('..') ? path : short
 }
 
 /** Bold on a terminal that shows it and where NO_COLOR is not set. */
