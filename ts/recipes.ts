@@ -37,6 +37,10 @@ export const operations: readonly string[] = [
   'countNgrams',
   'apportion',
   'assign',
+  'eigh',
+  'svd',
+  'solve',
+  'leastSquares',
 ]
 
 /**

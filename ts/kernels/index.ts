@@ -13,6 +13,20 @@ export {
   assignSync,
 } from './assign.js'
 export {
+  type Eigen,
+  eigh,
+  eighSync,
+  type FactorOptions,
+  leastSquares,
+  leastSquaresSync,
+  type RidgeOptions,
+  type Svd,
+  solve,
+  solveSync,
+  svd,
+  svdSync,
+} from './factor.js'
+export {
   type CountNgramsOptions,
   countNgrams,
   countNgramsSync,

@@ -4,6 +4,8 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod call;
+mod factor;
+mod diversity;
 mod failure;
 mod files;
 mod job;
