@@ -1,0 +1,137 @@
+//! Dots and squared distances of two rows in float64.
+
+use crate::cpu::Cpu;
+use crate::sums::{BLOCK, LANES, join};
+
+/// A type of vectors' items.
+pub trait Real: Copy + Send + Sync + Into<f64> + PartialOrd + std::fmt::Debug + 'static {
+    /// The nearest value.
+    fn from_f64(x: f64) -> Self;
+    /// Neither NaN nor infinite.
+    fn is_finite(self) -> bool;
+}
+
+impl Real for f32 {
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+impl Real for f64 {
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+/// The sum of `term` over the places of two rows, in blocks and lanes.
+#[inline(always)]
+fn sum<T: Real>(x: &[T], y: &[T], term: impl Fn(f64, f64) -> f64) -> f64 {
+    assert_eq!(x.len(), y.len(), "rows of another width");
+    let mut total = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks(BLOCK)) {
+        let mut lanes = [0.0; LANES];
+        let (x, y) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+        for ((lane, &x), &y) in lanes.iter_mut().zip(x.remainder()).zip(y.remainder()) {
+            *lane = term(x.into(), y.into());
+        }
+        // Joined after the whole eights, as the last of each lane.
+        let last = std::mem::replace(&mut lanes, [0.0; LANES]);
+        for (x, y) in x.zip(y) {
+            for l in 0..LANES {
+                lanes[l] += term(x[l].into(), y[l].into());
+            }
+        }
+        for (lane, last) in lanes.iter_mut().zip(last) {
+            *lane += last;
+        }
+        total += join(lanes);
+    }
+    total
+}
+
+#[inline(always)]
+fn dot_here<T: Real>(x: &[T], y: &[T]) -> f64 {
+    sum(x, y, |x, y| x * y)
+}
+
+#[inline(always)]
+fn l2sq_here<T: Real>(x: &[T], y: &[T]) -> f64 {
+    sum(x, y, |x, y| (x - y) * (x - y))
+}
+
+/// The arithmetic of this processor. The same bits on all.
+#[derive(Debug, Clone, Copy)]
+pub struct Arithmetic {
+    cpu: Cpu,
+}
+
+impl Arithmetic {
+    /// With the instructions in use.
+    pub fn current() -> Self {
+        Arithmetic { cpu: Cpu::current() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_cpu(cpu: Cpu) -> Self {
+        Arithmetic { cpu }
+    }
+
+    /// The sum of products of two rows.
+    ///
+    /// # Panics
+    /// If their widths differ.
+    #[inline]
+    pub fn dot<T: Real>(&self, x: &[T], y: &[T]) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        if self.cpu.avx512 {
+            // SAFETY: the processor has the instructions.
+            return unsafe { dot_avx512(x, y) };
+        } else if self.cpu.avx2 {
+            // SAFETY: the same.
+            return unsafe { dot_avx2(x, y) };
+        }
+        dot_here(x, y)
+    }
+
+    /// The sum of squared differences of two rows.
+    ///
+    /// # Panics
+    /// If their widths differ.
+    #[inline]
+    pub fn l2sq<T: Real>(&self, x: &[T], y: &[T]) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        if self.cpu.avx512 {
+            // SAFETY: the processor has the instructions.
+            return unsafe { l2sq_avx512(x, y) };
+        } else if self.cpu.avx2 {
+            // SAFETY: the same.
+            return unsafe { l2sq_avx2(x, y) };
+        }
+        l2sq_here(x, y)
+    }
+}
+
+macro_rules! dispatched {
+    ($($name:ident, $here:ident, $features:literal;)*) => {$(
+        /// # Safety
+        /// The processor has the instructions.
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        unsafe fn $name<T: Real>(x: &[T], y: &[T]) -> f64 {
+            $here(x, y)
+        }
+    )*};
+}
+
+dispatched! {
+    dot_avx512, dot_here, "avx512f,avx512vl";
+    dot_avx2, dot_here, "avx2";
+    l2sq_avx512, l2sq_here, "avx512f,avx512vl";
+    l2sq_avx2, l2sq_here, "avx2";
+}
