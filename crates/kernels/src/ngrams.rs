@@ -36,7 +36,7 @@ pub const UNICODE_VERSION: (u8, u8, u8) = crate::unicode::VERSION;
 
 /// Sends for the cache line of `item`.
 #[inline(always)]
-fn prefetch<T>(item: &T) {
+pub(crate) fn prefetch<T>(item: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, of an address that is good anyway; SSE is in the architecture's baseline.
     unsafe {
@@ -60,27 +60,14 @@ pub struct NgramRows {
     pub tokens: Vec<u32>,
 }
 
-/// Places of tasks: runs of texts of about [`TASK_BYTES`].
-fn tasks(texts: &Texts) -> Vec<std::ops::Range<usize>> {
-    let mut tasks = Vec::new();
-    let (mut first, mut bytes) = (0, 0);
-    for i in 0..texts.len() {
-        bytes += texts.get(i).len();
-        if bytes >= TASK_BYTES || i + 1 == texts.len() {
-            tasks.push(first..i + 1);
-            (first, bytes) = (i + 1, 0);
-        }
-    }
-    tasks
-}
-
 /// The n-gram counts of each text.
 ///
 /// # Errors
 /// [`Aborted`] if `job` was stopped.
 pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32, job: &Job) -> Result<NgramRows, Aborted> {
     let parts: Vec<NgramRows> = threads::pool().install(|| {
-        tasks(texts)
+        texts
+            .runs(TASK_BYTES)
             .into_par_iter()
             .map_init(
                 || NgramHasher::new(order, buckets),
@@ -132,7 +119,8 @@ pub fn count_ngrams(
         Some(limit) => texts_within(&features(texts, order, buckets, job)?, limit),
         None => texts.len(),
     };
-    let cut: Vec<_> = tasks(texts)
+    let cut: Vec<_> = texts
+        .runs(TASK_BYTES)
         .into_iter()
         .filter(|task| task.start < whole)
         .map(|task| task.start..task.end.min(whole))
@@ -170,7 +158,8 @@ fn texts_within(features: &[u64], limit: u64) -> usize {
 /// How many n-grams each text has.
 fn features(texts: &Texts, order: u32, buckets: u32, job: &Job) -> Result<Vec<u64>, Aborted> {
     threads::pool().install(|| {
-        tasks(texts)
+        texts
+            .runs(TASK_BYTES)
             .into_par_iter()
             .flat_map_iter(|task| {
                 let mut hasher = NgramHasher::new(order, buckets);
@@ -194,7 +183,8 @@ pub fn score_ngrams(
 ) -> Result<(Vec<f64>, Vec<u32>), Aborted> {
     let width = tables.len() / buckets as usize;
     let parts: Vec<(Vec<f64>, Vec<u32>)> = threads::pool().install(|| {
-        tasks(texts)
+        texts
+            .runs(TASK_BYTES)
             .into_par_iter()
             .map_init(
                 || NgramHasher::new(order, buckets),

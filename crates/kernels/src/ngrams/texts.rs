@@ -1,5 +1,7 @@
 //! Many texts in one buffer.
 
+use std::ops::Range;
+
 /// Texts packed end to end as UTF-8.
 ///
 /// ```
@@ -41,6 +43,19 @@ impl Texts {
         self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
     }
 
+    /// Places of runs of texts of about so many bytes: the tasks of a parallel call.
+    pub fn runs(&self, bytes: usize) -> Vec<Range<usize>> {
+        let mut runs = Vec::new();
+        let (mut first, mut begin) = (0, 0);
+        for (i, &end) in self.ends.iter().enumerate() {
+            if end - begin >= bytes || i + 1 == self.len() {
+                runs.push(first..i + 1);
+                (first, begin) = (i + 1, end);
+            }
+        }
+        runs
+    }
+
     /// Text `i`.
     ///
     /// # Panics
@@ -71,5 +86,14 @@ mod tests {
         let texts = unsafe { Texts::from_parts_unchecked("ä".into(), vec![2, 2]) };
         assert_eq!(texts, ["ä", ""].into_iter().collect());
         assert_eq!((texts.get(0), texts.get(1)), ("ä", ""));
+    }
+
+    #[test]
+    fn runs_are_of_the_size_that_is_asked_for() {
+        let texts: Texts = ["ab", "", "c", "defg", ""].into_iter().collect();
+        assert_eq!(texts.runs(3), [0..3, 3..4, 4..5]);
+        assert_eq!(texts.runs(100), [0..5]);
+        assert_eq!(texts.runs(0), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        assert!(Texts::default().runs(1).is_empty());
     }
 }
