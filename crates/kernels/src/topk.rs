@@ -1,9 +1,11 @@
 //! Selection: the k best of a row, and k draws without replacement.
 //!
 //! Order is decided on bits: every item has a rank, an unsigned integer that is larger for a better item, with NaN
-//! below all numbers in both directions and -0 equal to 0; equal ranks go by index. A radix walk over histograms of
-//! rank digits finds the k-th rank, one more pass collects what is at or above it, and only the k chosen are sorted:
-//! O(n + k log k), in parallel on the shared pool, with the same result for any number of threads.
+//! below all numbers in both directions and -0 equal to 0; equal ranks go by index. In a long row a sample bounds the
+//! k-th rank from below, one pass collects what reaches the bound, and the k best of that are the answer; where the
+//! sample misleads, a radix walk over histograms of rank digits finds the k-th rank and one more pass collects what is at
+//! or above it. Only the k chosen are sorted: O(n + k log k), in parallel on the shared pool, with the same result for any
+//! number of threads.
 
 mod resample;
 mod rows;
@@ -11,6 +13,7 @@ mod select;
 
 pub use resample::{Resampled, resample};
 pub use rows::{gumbel_top_k_rows, top_k_rows};
+pub(crate) use select::{Largest, Order, places};
 pub use select::{Ordered, top_k};
 
 use crate::philox::Philox;

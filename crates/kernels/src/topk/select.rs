@@ -1,11 +1,13 @@
-//! The k best items of a row, by a radix walk over ranks.
+//! The k best items of a row: by a bound guessed from a sample, or else by a radix walk over ranks.
+
+mod guess;
 
 use crate::threads;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 /// An item with a place in the order of [`top_k`].
-pub trait Ordered: Copy + Send + Sync {
+pub trait Ordered: Copy + PartialOrd + Send + Sync {
     /// The item's bits as an unsigned integer, widened; larger is better. NaN is 0, below every number.
     fn rank(self, largest: bool) -> u64;
     /// Bits of a rank.
@@ -82,29 +84,90 @@ pub fn top_k<T: Ordered>(row: &[T], k: usize, largest: bool, sorted: bool) -> Ve
     if k == 0 {
         return Vec::new();
     }
-    let mut best = if row.len() <= TASK {
-        select(row, k, largest)
-    } else {
-        threads::pool().install(|| select(row, k, largest))
-    };
-    if sorted {
-        let mut keyed: Vec<(u64, u32)> = best.iter().map(|&i| (!row[i as usize].rank(largest), i)).collect();
-        if keyed.len() <= TASK {
-            keyed.sort_unstable();
-        } else {
-            threads::pool().install(|| keyed.par_sort_unstable());
-        }
+    if largest { best(row, k, sorted, Largest) } else { best(row, k, sorted, Smallest) }
+}
+
+fn best<T: Ordered>(row: &[T], k: usize, sorted: bool, order: impl Order<T>) -> Vec<u32> {
+    let mut best = places(row, k, order);
+    if sorted && T::BITS <= 32 {
+        // Rank and place in one word sort in half the time.
+        let word = |&i: &u32| u64::from(!(order.rank(row[i as usize]) as u32)) << 32 | u64::from(i);
+        let mut words: Vec<u64> = best.iter().map(word).collect();
+        sort(&mut words);
+        best.iter_mut().zip(words).for_each(|(place, word)| *place = word as u32);
+    } else if sorted {
+        let mut keyed: Vec<(u64, u32)> = best.iter().map(|&i| (!order.rank(row[i as usize]), i)).collect();
+        sort(&mut keyed);
         best.iter_mut().zip(keyed).for_each(|(place, (_, i))| *place = i);
     }
     best
 }
 
-/// The places of the k best, ascending.
-fn select<T: Ordered>(row: &[T], k: usize, largest: bool) -> Vec<u32> {
-    if row.len() > SHORT {
-        return walk(row, k, largest);
+fn sort<T: Ord + Send>(items: &mut [T]) {
+    if items.len() <= TASK {
+        items.sort_unstable();
+    } else {
+        threads::pool().install(|| items.par_sort_unstable());
     }
-    let mut keyed: Vec<(u64, u32)> = row.iter().zip(0..).map(|(x, i)| (!x.rank(largest), i)).collect();
+}
+
+/// What is better.
+pub(crate) trait Order<T>: Copy + Send + Sync {
+    /// Bits of a rank.
+    const BITS: u32;
+    /// An unsigned integer, larger for a better item; 0 for NaN alone, where items can be that.
+    fn rank(self, x: T) -> u64;
+    /// Whether an item is at least as good as `bound`, which is no NaN.
+    fn reaches(self, x: T, bound: T) -> bool;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Largest;
+
+impl<T: Ordered> Order<T> for Largest {
+    const BITS: u32 = T::BITS;
+
+    #[inline(always)]
+    fn rank(self, x: T) -> u64 {
+        x.rank(true)
+    }
+
+    #[inline(always)]
+    fn reaches(self, x: T, bound: T) -> bool {
+        x >= bound
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Smallest;
+
+impl<T: Ordered> Order<T> for Smallest {
+    const BITS: u32 = T::BITS;
+
+    #[inline(always)]
+    fn rank(self, x: T) -> u64 {
+        x.rank(false)
+    }
+
+    #[inline(always)]
+    fn reaches(self, x: T, bound: T) -> bool {
+        x <= bound
+    }
+}
+
+/// The places of the k best, ascending.
+pub(crate) fn places<T: Copy + Send + Sync>(row: &[T], k: usize, order: impl Order<T>) -> Vec<u32> {
+    if k == 0 {
+        return Vec::new();
+    }
+    if row.len() > TASK {
+        return threads::pool()
+            .install(|| guess::places(row, k, order).unwrap_or_else(|| walk(row, k, order)));
+    }
+    if row.len() > SHORT {
+        return walk(row, k, order);
+    }
+    let mut keyed: Vec<(u64, u32)> = row.iter().zip(0..).map(|(&x, i)| (!order.rank(x), i)).collect();
     if k < keyed.len() {
         keyed.select_nth_unstable(k);
     }
@@ -114,12 +177,12 @@ fn select<T: Ordered>(row: &[T], k: usize, largest: bool) -> Vec<u32> {
 }
 
 /// The same by the radix walk, for rows of any length.
-fn walk<T: Ordered>(row: &[T], k: usize, largest: bool) -> Vec<u32> {
-    let (threshold, mut equal) = threshold(row, k, largest);
+fn walk<T: Copy + Send + Sync, O: Order<T>>(row: &[T], k: usize, order: O) -> Vec<u32> {
+    let (threshold, mut equal) = threshold(row, k, order);
     // Each task needs to know how many of the items at the threshold lie before it.
     let tasks: Vec<usize> = row
         .par_chunks(TASK)
-        .map(|part| part.iter().filter(|x| x.rank(largest) == threshold).count())
+        .map(|part| part.iter().filter(|&&x| order.rank(x) == threshold).count())
         .collect();
     let quotas: Vec<usize> = tasks
         .iter()
@@ -135,8 +198,8 @@ fn walk<T: Ordered>(row: &[T], k: usize, largest: bool) -> Vec<u32> {
         .enumerate()
         .map(|(task, (part, mut quota))| {
             let mut places = Vec::new();
-            for (i, x) in part.iter().enumerate() {
-                let rank = x.rank(largest);
+            for (i, &x) in part.iter().enumerate() {
+                let rank = order.rank(x);
                 if rank > threshold || (rank == threshold && quota > 0) {
                     quota -= usize::from(rank == threshold);
                     places.push((task * TASK + i) as u32);
@@ -149,12 +212,12 @@ fn walk<T: Ordered>(row: &[T], k: usize, largest: bool) -> Vec<u32> {
 }
 
 /// The rank of the k-th best item, and how many items of exactly that rank are among the k best.
-fn threshold<T: Ordered>(row: &[T], k: usize, largest: bool) -> (u64, usize) {
-    let (mut prefix, mut bits_left, mut wanted) = (0u64, T::BITS, k);
+fn threshold<T: Copy + Send + Sync, O: Order<T>>(row: &[T], k: usize, order: O) -> (u64, usize) {
+    let (mut prefix, mut bits_left, mut wanted) = (0u64, O::BITS, k);
     while bits_left > 0 {
         let width = DIGIT.min(bits_left);
         bits_left -= width;
-        let counts = histogram(row, largest, prefix, bits_left, width);
+        let counts = histogram(row, order, prefix, bits_left, width);
         let mut digit = counts.len() - 1;
         while counts[digit] < wanted {
             wanted -= counts[digit];
@@ -166,12 +229,18 @@ fn threshold<T: Ordered>(row: &[T], k: usize, largest: bool) -> (u64, usize) {
 }
 
 /// How many items whose rank begins with `prefix` have each value of the `width` bits at `shift` behind it.
-fn histogram<T: Ordered>(row: &[T], largest: bool, prefix: u64, shift: u32, width: u32) -> Vec<usize> {
+fn histogram<T: Copy + Send + Sync>(
+    row: &[T],
+    order: impl Order<T>,
+    prefix: u64,
+    shift: u32,
+    width: u32,
+) -> Vec<usize> {
     let mask = (1u64 << width) - 1;
     let count = |part: &[T]| {
         let mut counts = vec![0usize; 1 << width];
-        for x in part {
-            let rank = x.rank(largest) >> shift;
+        for &x in part {
+            let rank = order.rank(x) >> shift;
             if rank >> width == prefix {
                 counts[(rank & mask) as usize] += 1;
             }
@@ -253,7 +322,7 @@ mod tests {
             for threads in [1, 2, 7] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 assert!(
-                    pool.install(|| walk(&words, k, true)).iter().all(|i| words[*i as usize] > 0 || k > 5)
+                    pool.install(|| walk(&words, k, Largest)).iter().all(|i| words[*i as usize] > 0 || k > 5)
                 );
                 assert!(top_k(&words, k, true, true) == want);
             }
@@ -266,7 +335,8 @@ mod tests {
             let k = (row.len() as f64 * share) as usize;
             prop_assert_eq!(top_k(&row, k, largest, sorted), naive(&row, k, largest, sorted));
             if k > 0 {
-                prop_assert_eq!(walk(&row, k, largest), naive(&row, k, largest, false));
+                let walked = if largest { walk(&row, k, Largest) } else { walk(&row, k, Smallest) };
+                prop_assert_eq!(walked, naive(&row, k, largest, false));
             }
             let single: Vec<f32> = row.iter().map(|&x| x as f32).collect();
             let widened: Vec<f64> = single.iter().map(|&x| f64::from(x)).collect();

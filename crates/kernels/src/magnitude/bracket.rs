@@ -1,0 +1,171 @@
+//! The cut between the largest magnitudes and the others in one pass: a sample tells two magnitudes between which it
+//! lies with near certainty; those above both are counted, those between are collected, and the cut is found in them.
+//!
+//! Where the sample was no picture of the numbers there is no answer: the caller has another way. The answer depends on
+//! neither the sample nor the number of threads.
+
+use super::Cut;
+use crate::job::Job;
+use crate::real::{NotFinite, Real, Stopped};
+use crate::tasks;
+
+/// Items of the sample.
+const SAMPLE: usize = 1 << 16;
+/// Items that are worth a sample.
+const LONG: usize = 1 << 20;
+/// Items that are asked together whether any lies between.
+const GROUP: usize = 64;
+
+/// The cut that keeps the `keep` largest magnitudes; `None` if a sample cannot tell.
+///
+/// # Errors
+/// [`Stopped::NotFinite`] for a NaN or infinity.
+pub(super) fn select<T: Real>(parts: &[&[T]], keep: u64, job: &Job) -> Result<Option<Cut<T>>, Stopped> {
+    let n: usize = parts.iter().map(|part| part.len()).sum();
+    if n < LONG {
+        return Ok(None);
+    }
+    let [low, high] = match bounds(parts, keep as f64 / n as f64, n) {
+        Some(bounds) => bounds,
+        None => return Ok(None),
+    };
+    let (mut above, mut between): (u64, Vec<u64>) = (0, Vec::new());
+    for part in parts {
+        for task in tasks::each(part.len(), job, |range| look(&part[range], low, high))? {
+            if !task.finite {
+                return Err(NotFinite.into());
+            }
+            let Some(found) = task.between else { return Ok(None) };
+            above += task.above;
+            between.extend(found);
+        }
+    }
+    if keep <= above || keep - above > between.len() as u64 {
+        return Ok(None);
+    }
+    let wanted = (keep - above) as usize;
+    let (better, &mut threshold, _) = between.select_nth_unstable_by(wanted - 1, |a, b| b.cmp(a));
+    let better = better.iter().filter(|&&rank| rank > threshold).count();
+    let equal = between.iter().filter(|&&rank| rank == threshold).count();
+    Ok(Some(Cut::new(threshold, (wanted - better) as u64, equal as u64)))
+}
+
+/// Two magnitudes, the lower first: near certainly the smallest that is kept is not below the first and not above the
+/// second, and not many items lie between.
+fn bounds<T: Real>(parts: &[&[T]], share: f64, n: usize) -> Option<[T; 2]> {
+    let step = n / SAMPLE;
+    let mut sample = Vec::with_capacity(SAMPLE);
+    let (mut part, mut before) = (0, 0);
+    for i in 0..SAMPLE {
+        // Places that no period of the data follows.
+        let place = i * step + (i.wrapping_mul(0x9e37_79b9) >> 7) % step;
+        while place - before >= parts[part].len() {
+            before += parts[part].len();
+            part += 1;
+        }
+        sample.push(parts[part][place - before].abs());
+    }
+    if sample.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    sample.sort_unstable_by(|a, b| b.magnitude().cmp(&a.magnitude()));
+    let expected = SAMPLE as f64 * share;
+    // Five standard deviations of how many of the sample are kept.
+    let spread = 5.0 * (expected * (1.0 - share)).sqrt() + 8.0;
+    let at = |place: f64| sample[(place as usize).min(SAMPLE - 1)];
+    let low = if expected + spread < SAMPLE as f64 { at(expected + spread) } else { T::default() };
+    let high = at((expected - spread).max(0.0));
+    let inside = sample.iter().filter(|x| (low..=high).contains(x)).count();
+    (inside as f64 <= 4.0 * spread).then_some([low, high])
+}
+
+/// What a task found.
+struct Found {
+    /// Items above both bounds.
+    above: u64,
+    /// Magnitudes not below the lower and not above the higher; `None`: too many.
+    between: Option<Vec<u64>>,
+    finite: bool,
+}
+
+fn look<T: Real>(x: &[T], low: T, high: T) -> Found {
+    let (mut above, mut finite) = (0, true);
+    let mut between = Vec::new();
+    let largest = T::largest();
+    for group in x.chunks(GROUP) {
+        let (mut more, mut some, mut all) = (0u32, false, true);
+        for x in group {
+            let x = x.abs();
+            more += u32::from(x > high);
+            some |= (x >= low) & (x <= high);
+            all &= x <= largest;
+        }
+        above += u64::from(more);
+        finite &= all;
+        if some {
+            between.extend(group.iter().filter(|x| (low..=high).contains(&x.abs())).map(|x| x.magnitude()));
+            if between.len() > tasks::TASK / 4 {
+                return Found { above, between: None, finite: true };
+            }
+        }
+    }
+    Found { above, between: Some(between), finite }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MagnitudeSelect;
+    use super::*;
+
+    fn by_histogram(parts: &[&[f32]], keep: u64) -> Cut<f32> {
+        let mut select = MagnitudeSelect::new(keep);
+        loop {
+            parts.iter().for_each(|part| select.add(part, &Job::default()).unwrap());
+            if !select.next_pass() {
+                return select.cut();
+            }
+        }
+    }
+
+    fn state(cut: Cut<f32>) -> String {
+        format!("{cut:?}")
+    }
+
+    #[test]
+    fn a_bracket_is_right_or_none() {
+        let n = LONG + 4097;
+        let mut x = vec![0.0f32; n];
+        crate::philox::Philox::new(8, 0).uniform(0, &mut x);
+        x.iter_mut().for_each(|x| *x -= 0.5);
+        let few: Vec<f32> = x.iter().map(|x| (x * 900.0).floor()).collect();
+        let ascending: Vec<f32> = (0..n).map(|i| i as f32).collect();
+        for row in [&x, &few, &ascending] {
+            let parts = [&row[..0], &row[..300_001], &row[300_001..]];
+            for keep in [1, 100, n / 100, n / 5, n - 1, n] {
+                let got = select(&parts, keep as u64, &Job::default()).unwrap();
+                assert!(
+                    got.is_none_or(|got| state(got) == state(by_histogram(&parts, keep as u64))),
+                    "{keep}"
+                );
+            }
+        }
+        assert!(select(&[&x], n as u64 / 5, &Job::default()).unwrap().is_some());
+        assert!(select(&[&few], n as u64 / 5, &Job::default()).unwrap().is_some());
+    }
+
+    #[test]
+    fn equal_magnitudes_and_bad_numbers_are_not_guessed() {
+        let mut x = vec![1.0f32; LONG];
+        assert!(select(&[&x], 1000, &Job::default()).unwrap().is_none());
+        crate::philox::Philox::new(8, 0).uniform(0, &mut x);
+        for bad in [f32::NAN, f32::INFINITY] {
+            x[777_777] = bad;
+            let got = select(&[&x], 1000, &Job::default());
+            assert!(matches!(got, Err(Stopped::NotFinite) | Ok(None)));
+            assert_eq!(
+                super::super::select_parts(&[&x], 1000, &Job::default()).unwrap_err(),
+                Stopped::NotFinite
+            );
+        }
+    }
+}

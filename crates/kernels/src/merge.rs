@@ -1,0 +1,328 @@
+//! Several updates of the same numbers, made one: trimmed, a sign elected for each number, and what agrees merged.
+//!
+//! Elementwise over updates that lie side by side, sums over updates in their order in float64, results float32; one
+//! pass over every update, in parallel. A piece of a tensor may be given with its own cuts.
+
+use crate::job::{Aborted, Job};
+use crate::magnitude::PartCut;
+use crate::real::{NotFinite, Real, Stopped};
+use crate::tasks;
+
+/// Numbers that are worked on at once: of each update a few cache lines.
+const BLOCK: usize = 256;
+
+/// How the updates that agree with the elected sign become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// Their weighted mean; 0 where none agrees or their weights add up to 0.
+    Mean,
+    /// Their weighted sum.
+    Sum,
+    /// The largest weighted magnitude, with the elected sign.
+    Max,
+}
+
+/// What an election came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Elected {
+    /// Positive signs less negative ones.
+    pub balance: i64,
+    /// Numbers whose weighted sum is exactly 0 though not every update is: they took `majority`.
+    pub undecided: u64,
+}
+
+impl Elected {
+    /// Of both.
+    pub fn and(self, other: Elected) -> Elected {
+        Elected { balance: self.balance + other.balance, undecided: self.undecided + other.undecided }
+    }
+}
+
+/// Trims each update by its cut, elects the sign of each weighted sum and merges the updates that agree with it.
+///
+/// `majority` (1 or -1) is the sign where the sum is exactly 0. Which it is can be known only after an election over
+/// the whole scope: hold one with 1, and if some were undecided and the balance is negative, another with -1.
+///
+/// # Panics
+/// If the updates, cuts and weights differ in number, or the lengths differ.
+///
+/// ```
+/// use tamis_kernels::{job::Job, magnitude::PartCut, merge::{Merge, elect_merge}};
+/// let (a, b) = ([0.5f32, 1.0, -2.0], [-0.25f32, 3.0, 1.0]);
+/// let mut merged = [0.0; 3];
+/// elect_merge(&[&a, &b], &[PartCut::all(); 2], &[1.0; 2], Merge::Mean, 1.0, &mut merged, &Job::default()).unwrap();
+/// assert_eq!(merged, [0.5, 2.0, -2.0]);
+/// ```
+pub fn elect_merge<T: Real>(
+    updates: &[&[T]],
+    cuts: &[PartCut<T>],
+    weights: &[f64],
+    merge: Merge,
+    majority: f64,
+    out: &mut [f32],
+    job: &Job,
+) -> Result<Elected, Aborted> {
+    assert!(
+        cuts.len() == updates.len() && weights.len() == updates.len(),
+        "a cut and a weight for each update"
+    );
+    assert!(updates.iter().all(|update| update.len() == out.len()), "updates must have one length");
+    let tasks = tasks::fill(out, 1, job, |start, out| {
+        let mut trimmed = vec![[T::default(); BLOCK]; updates.len()];
+        let mut elected = Elected::default();
+        for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+            let range = start + i * BLOCK..start + i * BLOCK + out.len();
+            for ((row, update), cut) in trimmed.iter_mut().zip(updates).zip(cuts) {
+                for (piece, least) in cut.pieces(range.clone()) {
+                    let row = &mut row[piece.start - range.start..piece.end - range.start];
+                    for (item, &x) in row.iter_mut().zip(&update[piece]) {
+                        *item = if x.magnitude() >= least { x } else { T::default() };
+                    }
+                }
+            }
+            elected = elected.and(merge_block(&trimmed, weights, merge, majority, out));
+        }
+        elected
+    })?;
+    Ok(tasks.into_iter().fold(Elected::default(), Elected::and))
+}
+
+#[inline(always)]
+fn merge_block<T: Real>(
+    trimmed: &[[T; BLOCK]],
+    weights: &[f64],
+    merge: Merge,
+    majority: f64,
+    out: &mut [f32],
+) -> Elected {
+    let mut sums = [0.0; BLOCK];
+    let mut any = [false; BLOCK];
+    for (row, weight) in trimmed.iter().zip(weights) {
+        for ((sum, any), x) in sums.iter_mut().zip(&mut any).zip(row) {
+            *sum += weight * x.to_f64();
+            *any |= *x != T::default();
+        }
+    }
+    let mut elected = Elected::default();
+    for (sum, any) in sums[..out.len()].iter().zip(&any) {
+        elected.balance += i64::from(*sum > 0.0) - i64::from(*sum < 0.0);
+        elected.undecided += u64::from(*sum == 0.0 && *any);
+    }
+    let signs = sums.map(|sum| if sum == 0.0 { majority } else { f64::signum(sum) });
+    let (mut merged, mut shares) = ([0.0f64; BLOCK], [0.0f64; BLOCK]);
+    for (row, &weight) in trimmed.iter().zip(weights) {
+        for (i, x) in row.iter().enumerate() {
+            let (x, agrees) = (x.to_f64(), x.to_f64() * signs[i] > 0.0);
+            let term = if agrees { weight * x } else { 0.0 };
+            match merge {
+                Merge::Max => merged[i] = merged[i].max(term.abs()),
+                Merge::Mean | Merge::Sum => merged[i] += term,
+            }
+            shares[i] += if agrees { weight } else { 0.0 };
+        }
+    }
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = match merge {
+            Merge::Mean if shares[i] == 0.0 => 0.0,
+            Merge::Mean => merged[i] / shares[i],
+            Merge::Sum => merged[i],
+            Merge::Max if merged[i] == 0.0 => 0.0,
+            Merge::Max => signs[i] * merged[i],
+        } as f32;
+    }
+    elected
+}
+
+/// `model - base`.
+///
+/// # Errors
+/// [`Stopped::NotFinite`] if a difference is not finite in float32.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn subtract<T: Real>(model: &[T], base: &[T], out: &mut [f32], job: &Job) -> Result<(), Stopped> {
+    assert!(model.len() == out.len() && base.len() == out.len(), "lengths must agree");
+    finite(out, job, |i| (model[i] - base[i]).to_f64() as f32)
+}
+
+/// `base + lambda update`; in float32 for float32.
+///
+/// # Errors
+/// [`Stopped::NotFinite`] if a sum is not finite in float32.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn add_scaled<T: Real>(
+    base: &[T],
+    update: &[T],
+    lambda: f64,
+    out: &mut [f32],
+    job: &Job,
+) -> Result<(), Stopped> {
+    assert!(base.len() == out.len() && update.len() == out.len(), "lengths must agree");
+    let lambda = T::from_f64(lambda);
+    finite(out, job, |i| (base[i] + lambda * update[i]).to_f64() as f32)
+}
+
+/// The sum of the updates times their weights.
+///
+/// # Errors
+/// [`Stopped::NotFinite`] if a sum is not finite in float32.
+///
+/// # Panics
+/// If there are not as many weights as updates, or the lengths differ.
+///
+/// ```
+/// use tamis_kernels::{job::Job, merge::weighted_sum};
+/// let mut sum = [0.0];
+/// weighted_sum(&[&[1.0f32], &[4.0]], &[2.0, 0.5], &mut sum, &Job::default()).unwrap();
+/// assert_eq!(sum, [4.0]);
+/// ```
+pub fn weighted_sum<T: Real>(
+    updates: &[&[T]],
+    weights: &[f64],
+    out: &mut [f32],
+    job: &Job,
+) -> Result<(), Stopped> {
+    assert_eq!(weights.len(), updates.len(), "a weight for each update");
+    assert!(updates.iter().all(|update| update.len() == out.len()), "updates must have one length");
+    let add = |sum: f64, (update, weight): (f64, &f64)| sum + weight * update;
+    finite(out, job, |i| updates.iter().map(|update| update[i].to_f64()).zip(weights).fold(0.0, add) as f32)
+}
+
+/// Fills `out` and sees to it that it is finite.
+#[inline(always)]
+fn finite(out: &mut [f32], job: &Job, item: impl Fn(usize) -> f32 + Sync) -> Result<(), Stopped> {
+    let tasks = tasks::fill(out, 1, job, |start, out| {
+        let mut all = true;
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = item(start + i);
+            all &= out.is_finite();
+        }
+        all
+    })?;
+    if tasks.into_iter().all(|all| all) { Ok(()) } else { Err(NotFinite.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::magnitude::{keep_count, select_parts};
+    use proptest::prelude::*;
+
+    /// One number after the other.
+    fn naive(trimmed: &[Vec<f64>], weights: &[f64], merge: Merge, majority: f64) -> (Vec<f64>, Elected) {
+        let mut elected = Elected::default();
+        let one = |p: usize| {
+            let taus: Vec<f64> = trimmed.iter().map(|update| update[p]).collect();
+            let m: f64 = taus.iter().zip(weights).fold(0.0, |m, (tau, w)| m + w * tau);
+            elected.balance += if m > 0.0 {
+                1
+            } else if m < 0.0 {
+                -1
+            } else {
+                0
+            };
+            elected.undecided += u64::from(m == 0.0 && taus.iter().any(|&tau| tau != 0.0));
+            let gamma = if m == 0.0 { majority } else { m.signum() };
+            let agree: Vec<(f64, f64)> = taus
+                .iter()
+                .zip(weights)
+                .filter(|(tau, _)| **tau != 0.0 && tau.signum() == gamma)
+                .map(|(&tau, &w)| (w * tau, w))
+                .collect();
+            let sum: f64 = agree.iter().map(|(x, _)| x).sum();
+            let shares: f64 = agree.iter().map(|(_, w)| w).sum();
+            match merge {
+                Merge::Mean => {
+                    if shares == 0.0 {
+                        0.0
+                    } else {
+                        sum / shares
+                    }
+                }
+                Merge::Sum => sum,
+                Merge::Max => agree.iter().fold(0.0, |max: f64, (x, _)| max.max(x.abs())) * gamma,
+            }
+        };
+        ((0..trimmed[0].len()).map(one).collect(), elected)
+    }
+
+    #[test]
+    fn long_updates_are_the_same_for_any_number_of_threads() {
+        let n = 3 * tasks::TASK + 4097;
+        let updates: Vec<Vec<f32>> = (0..3)
+            .map(|t| {
+                let mut x = vec![0.0; n];
+                crate::philox::Philox::new(t, 0).uniform(0, &mut x);
+                x.iter().map(|x| ((x - 0.5) * 20.0).round() / 4.0).collect()
+            })
+            .collect();
+        let slices: Vec<&[f32]> = updates.iter().map(Vec::as_slice).collect();
+        let keep = keep_count(0.3, n as u64);
+        let mut before: Option<(Vec<f32>, Elected)> = None;
+        for threads in [1, 2, 7] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let got = pool.install(|| {
+                let cuts: Vec<_> = slices
+                    .iter()
+                    .map(|x| select_parts(&[x], keep, &Job::default()).unwrap().part(x))
+                    .collect();
+                let mut out = vec![9.0; n];
+                let weights = [1.0, 0.5, 2.0];
+                let elected =
+                    elect_merge(&slices, &cuts, &weights, Merge::Mean, -1.0, &mut out, &Job::default());
+                (out, elected.unwrap())
+            });
+            assert!(before.is_none_or(|before| before == got));
+            before = Some(got);
+        }
+        let (merged, elected) = before.unwrap();
+        let trimmed: Vec<Vec<f64>> = slices
+            .iter()
+            .map(|x| {
+                let cut = select_parts(&[x], keep, &Job::default()).unwrap().part(x);
+                (0..n)
+                    .map(|i| if x[i].magnitude() >= cut.threshold_at(i) { f64::from(x[i]) } else { 0.0 })
+                    .collect()
+            })
+            .collect();
+        let (want, want_elected) = naive(&trimmed, &[1.0, 0.5, 2.0], Merge::Mean, -1.0);
+        assert!(want_elected == elected && want.iter().zip(&merged).all(|(want, got)| *want as f32 == *got));
+    }
+
+    #[test]
+    fn overflow_is_told() {
+        let job = Job::default();
+        let mut out = [0.0; 1];
+        assert_eq!(subtract(&[f32::MAX], &[-f32::MAX], &mut out, &job), Err(Stopped::NotFinite));
+        assert_eq!(add_scaled(&[1.0f32], &[f32::NAN], 1.0, &mut out, &job), Err(Stopped::NotFinite));
+        assert_eq!(weighted_sum(&[&[f32::MAX][..]], &[2.0], &mut out, &job), Err(Stopped::NotFinite));
+        assert_eq!(add_scaled(&[1.0f64], &[2.0], 0.5, &mut out, &job), Ok(()));
+        assert_eq!(out, [2.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn merges_match_the_definition(
+            rows in proptest::collection::vec(proptest::collection::vec(-4i32..5, 3), 1..600),
+            weights in proptest::collection::vec(prop_oneof![Just(1.0), Just(-1.0), Just(0.0), -2.0..2.0f64], 3),
+            negative: bool,
+        ) {
+            let majority = if negative { -1.0 } else { 1.0 };
+            let column = |t: usize| rows.iter().map(|row| f64::from(row[t]) / 4.0).collect::<Vec<f64>>();
+            let updates = [column(0), column(1), column(2)];
+            let slices: Vec<&[f64]> = updates.iter().map(Vec::as_slice).collect();
+            for merge in [Merge::Mean, Merge::Sum, Merge::Max] {
+                let mut out = vec![9.0; rows.len()];
+                let job = Job::default();
+                let got = elect_merge(&slices, &[PartCut::all(); 3], &weights, merge, majority, &mut out, &job);
+                let (want, elected) = naive(&updates, &weights, merge, majority);
+                prop_assert_eq!(got, Ok(elected));
+                for (got, want) in out.iter().zip(want) {
+                    prop_assert!((f64::from(*got) - want).abs() <= 1e-6 * (1.0 + want.abs()));
+                }
+            }
+        }
+    }
+}
