@@ -4,6 +4,7 @@
 //! `cargo run --release -p tamis-kernels --example ngram_speed FILE [ORDER [BUCKETS]]`
 
 use std::time::Instant;
+use tamis_kernels::job::Job;
 use tamis_kernels::ngrams::NgramHasher;
 
 fn main() {
@@ -13,18 +14,25 @@ fn main() {
     let text = std::fs::read_to_string(&arguments[0]).expect("a file of UTF-8");
     let documents: Vec<&str> = text.split_terminator('\0').collect();
     let megabytes = text.len() as f64 / 1e6;
+    let job = Job::default();
     let mut counts = vec![0; buckets as usize];
     let tables: Vec<f64> = (0..buckets).map(|bucket| f64::from(bucket).sin()).collect();
     println!("{megabytes:.1} MB in {} documents, order {order}, {buckets} buckets", documents.len());
     report("count", megabytes, order, buckets, |hasher| {
-        documents.iter().map(|text| hasher.count(text, &mut counts).features).sum()
+        documents
+            .iter()
+            .map(|text| hasher.count(text, &mut counts, &job).map_or(0, |stats| stats.features))
+            .sum()
     });
     report("score", megabytes, order, buckets, |hasher| {
         let mut score = [0.0];
-        documents.iter().map(|text| hasher.score(text, &tables, &mut score).features).sum()
+        documents
+            .iter()
+            .map(|text| hasher.score(text, &tables, &mut score, &job).map_or(0, |stats| stats.features))
+            .sum()
     });
     report("features", megabytes, order, buckets, |hasher| {
-        documents.iter().map(|text| hasher.features(text).features).sum()
+        documents.iter().map(|text| hasher.features(text, &job).map_or(0, |stats| stats.features)).sum()
     });
 }
 

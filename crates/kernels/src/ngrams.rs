@@ -75,9 +75,8 @@ pub fn hash_ngrams(texts: &Texts, order: u32, buckets: u32, job: &Job) -> Result
                     let mut rows = NgramRows::default();
                     let mut features = Vec::new();
                     for i in task {
-                        job.check()?;
                         features.clear();
-                        let stats = hasher.for_each(texts.get(i), |bucket| features.push(bucket));
+                        let stats = hasher.for_each(texts.get(i), job, |bucket| features.push(bucket))?;
                         features.sort_unstable();
                         for run in features.chunk_by(|a, b| a == b) {
                             rows.buckets.push(run[0]);
@@ -131,8 +130,7 @@ pub fn count_ngrams(
             .try_fold(empty, |(hasher, mut sums, mut total), task| {
                 let mut hasher = hasher.unwrap_or_else(|| NgramHasher::new(order, buckets));
                 for i in task {
-                    job.check()?;
-                    total += hasher.count(texts.get(i), &mut sums).features;
+                    total += hasher.count(texts.get(i), &mut sums, job)?.features;
                 }
                 Ok((Some(hasher), sums, total))
             })
@@ -163,7 +161,7 @@ fn features(texts: &Texts, order: u32, buckets: u32, job: &Job) -> Result<Vec<u6
             .into_par_iter()
             .flat_map_iter(|task| {
                 let mut hasher = NgramHasher::new(order, buckets);
-                task.map(move |i| job.check().map(|()| hasher.features(texts.get(i)).features))
+                task.map(move |i| Ok(hasher.features(texts.get(i), job)?.features))
             })
             .collect()
     })
@@ -193,8 +191,8 @@ pub fn score_ngrams(
                     let tokens = task
                         .enumerate()
                         .map(|(row, i)| {
-                            job.check()?;
-                            Ok(hasher.score(texts.get(i), tables, &mut scores[row * width..][..width]).tokens)
+                            let scores = &mut scores[row * width..][..width];
+                            Ok(hasher.score(texts.get(i), tables, scores, job)?.tokens)
                         })
                         .collect::<Result<_, Aborted>>()?;
                     Ok((scores, tokens))

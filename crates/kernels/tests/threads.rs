@@ -48,14 +48,14 @@ fn one_two_and_seven_threads_agree() {
     let mut want_first = vec![0; buckets as usize];
     let (mut want_total, mut want_part) = (0, 0);
     for i in 0..texts.len() {
-        let stats = hasher.count(texts.get(i), &mut want);
+        let stats = hasher.count(texts.get(i), &mut want, &job).unwrap();
         if want_part <= 100_000 {
-            hasher.count(texts.get(i), &mut want_first);
+            hasher.count(texts.get(i), &mut want_first, &job).unwrap();
             want_part += stats.features;
         }
         want_total += stats.features;
         let mut scores = [0.0; 2];
-        hasher.score(texts.get(i), &tables, &mut scores);
+        hasher.score(texts.get(i), &tables, &mut scores, &job).unwrap();
         assert_eq!(scores.map(f64::to_bits), bits[2 * i..2 * i + 2]);
         assert_eq!(stats.tokens, tokens[i]);
         let row = rows.offsets[i] as usize..rows.offsets[i + 1] as usize;
@@ -71,6 +71,7 @@ fn one_two_and_seven_threads_agree() {
 fn count_of(texts: &Texts, order: u32, buckets: u32) -> Vec<u64> {
     let mut hasher = NgramHasher::new(order, buckets);
     let mut counts = vec![0; buckets as usize];
-    (0..texts.len()).for_each(|i| _ = hasher.count(texts.get(i), &mut counts));
+    let job = Job::default();
+    (0..texts.len()).for_each(|i| _ = hasher.count(texts.get(i), &mut counts, &job).unwrap());
     counts
 }

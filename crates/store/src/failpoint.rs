@@ -1,7 +1,7 @@
 //! Hooks at every write, sync, rename and removal of this crate, for the crash tests.
 //!
 //! A hook is named `KIND.OP`: the kind says what is written (`output`, `folder`, `manifest`, `counts`, `scores`,
-//! `state`, `spool`), the operation what is done to it (`write`, `sync`, `rename`, `swap`, `create`, `open`, `truncate`, `remove`, `sync-folder`).
+//! `state`, `spool`), the operation what is done to it (`write`, `sync`, `rename`, `swap`, `create`, `truncate`, `remove`, `sync-folder`).
 //! Without the cargo feature `failpoints` a hook compiles to nothing. With it, two environment variables, read once a process, arm them:
 //!
 //! - `TAMIS_FAILPOINT=NAME[:NTH]=kill|enospc|eio`: the NTH (from 1, default 1) pass of the hook NAME, or of any hook at all

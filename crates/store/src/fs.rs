@@ -18,16 +18,10 @@ pub(crate) fn create_new(kind: &'static str, path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create_new(true).open(path)
 }
 
-/// Opens a file that is there, to write into it.
-pub(crate) fn open_to_write(kind: &'static str, path: &Path) -> io::Result<File> {
-    hook(kind, "open")?;
-    File::options().write(true).open(path)
-}
-
 /// Cuts a file to nothing.
-pub(crate) fn truncate(kind: &'static str, path: &Path) -> io::Result<()> {
+pub(crate) fn truncate(kind: &'static str, file: &File) -> io::Result<()> {
     hook(kind, "truncate")?;
-    File::options().write(true).open(path)?.set_len(0)
+    file.set_len(0)
 }
 
 /// Writes all bytes.

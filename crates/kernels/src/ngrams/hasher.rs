@@ -6,6 +6,7 @@ use super::messages::Messages;
 use super::pairs::{self, Pairs};
 use super::words::{ID_BITS, Key, Place, SHORT, Words};
 use crate::cpu::Cpu;
+use crate::job::{Aborted, Job};
 
 /// What was seen of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub struct CacheStats {
 }
 
 /// Cuts texts into tokens and hashes their n-grams into buckets.
+///
+/// A text may be long: every method looks, before each piece of some hundred tokens, whether the job was stopped, and
+/// then returns [`Aborted`]; what it was to fill holds part of the text.
 pub struct NgramHasher {
     order: usize,
     buckets: usize,
@@ -109,13 +113,14 @@ impl NgramHasher {
 
     /// Hands the n-grams of `text` to `f`, a piece after the other.
     #[inline(always)]
-    fn pieces(&mut self, text: &str, mut f: impl FnMut(Features)) -> Stats {
+    fn pieces(&mut self, text: &str, job: &Job, mut f: impl FnMut(Features)) -> Result<Stats, Aborted> {
         let mut cutter = Cutter::new(text);
         self.tokens.clear();
         self.piece.ids.clear();
         self.piece.ids.push(0);
         let (mut seen, mut first, mut more) = (0u64, 0, true);
         while more {
+            job.check()?;
             more = fill(self.cpu, &mut cutter, &mut self.tokens);
             let count = self.tokens.count() - first;
             if count > 0 {
@@ -129,7 +134,7 @@ impl NgramHasher {
             self.tokens.keep_last(first);
             self.piece.ids.drain(..count);
         }
-        self.stats_of(seen)
+        Ok(self.stats_of(seen))
     }
 
     fn stats_of(&self, tokens: u64) -> Stats {
@@ -286,25 +291,31 @@ impl NgramHasher {
     }
 
     /// Calls `f` with the bucket of every n-gram, in order of the token where it ends, shorter ones first.
-    pub fn for_each(&mut self, text: &str, mut f: impl FnMut(u32)) -> Stats {
-        self.pieces(text, |features| features.for_each(&mut f))
+    pub fn for_each(&mut self, text: &str, job: &Job, mut f: impl FnMut(u32)) -> Result<Stats, Aborted> {
+        self.pieces(text, job, |features| features.for_each(&mut f))
     }
 
     /// As [`for_each`](Self::for_each), but hands over the buckets in runs of many.
-    pub fn runs(&mut self, text: &str, mut f: impl FnMut(&[u32])) -> Stats {
-        self.pieces(text, |features| features.runs(&mut f))
+    pub fn runs(&mut self, text: &str, job: &Job, mut f: impl FnMut(&[u32])) -> Result<Stats, Aborted> {
+        self.pieces(text, job, |features| features.runs(&mut f))
     }
 
     /// Adds 1 to `counts` for every n-gram.
-    pub fn count(&mut self, text: &str, counts: &mut [u64]) -> Stats {
-        self.for_each(text, |bucket| counts[bucket as usize] += 1)
+    pub fn count(&mut self, text: &str, counts: &mut [u64], job: &Job) -> Result<Stats, Aborted> {
+        self.for_each(text, job, |bucket| counts[bucket as usize] += 1)
     }
 
     /// The sum over the n-grams of each table: `tables` is `[t, buckets]`, `scores` `[t]`.
-    pub fn score(&mut self, text: &str, tables: &[f64], scores: &mut [f64]) -> Stats {
+    pub fn score(
+        &mut self,
+        text: &str,
+        tables: &[f64],
+        scores: &mut [f64],
+        job: &Job,
+    ) -> Result<Stats, Aborted> {
         scores.fill(0.0);
         let buckets = self.buckets;
-        self.pieces(text, |features| {
+        self.pieces(text, job, |features| {
             for (score, table) in scores.iter_mut().zip(tables.chunks_exact(buckets)) {
                 let mut sum = *score;
                 features.for_each(|bucket| sum += table[bucket as usize]);
@@ -314,23 +325,24 @@ impl NgramHasher {
     }
 
     /// The number of tokens and n-grams, without hashing.
-    pub fn features(&mut self, text: &str) -> Stats {
+    pub fn features(&mut self, text: &str, job: &Job) -> Result<Stats, Aborted> {
         let mut cutter = Cutter::new(text);
         self.tokens.clear();
         let mut seen = 0;
         let mut more = true;
         while more {
+            job.check()?;
             more = fill(self.cpu, &mut cutter, &mut self.tokens);
             seen += self.tokens.count() as u64;
             self.tokens.keep_last(0);
         }
-        self.stats_of(seen)
+        Ok(self.stats_of(seen))
     }
 
     /// Calls `f` with the bucket and the text of every n-gram; slow.
-    pub fn explain(&mut self, text: &str, mut f: impl FnMut(u32, &str)) -> Stats {
+    pub fn explain(&mut self, text: &str, job: &Job, mut f: impl FnMut(u32, &str)) -> Result<Stats, Aborted> {
         let mut ngram = String::new();
-        self.pieces(text, |features| {
+        self.pieces(text, job, |features| {
             for (i, row) in features.buckets.chunks_exact(features.width).enumerate() {
                 let behind = features.first + i + 1;
                 for (order, &bucket) in (1..=behind).zip(row) {

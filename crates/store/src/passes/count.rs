@@ -5,7 +5,7 @@
 //! threads. O(bytes); memory of one table of counts for each block alive.
 
 use super::blob::{Reader, Writer};
-use super::features::{Document, Features, Hashed, Keeper, Pen, Place, Written};
+use super::features::{Document, Features, Hashed, Keeper, Place, Written};
 use super::seen::{Part, Seen};
 use crate::block::{Block, BlockReader, Scratch, Shard};
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::record::{ReadOptions, Record};
 use crate::state::State;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use tamis_kernels::job::Job;
+use tamis_kernels::job::{Aborted, Job};
 use tamis_kernels::ngrams::{NgramHasher, Stats};
 
 /// What to count.
@@ -47,9 +47,8 @@ pub struct Counted {
 struct Worker {
     hasher: NgramHasher,
     scratch: Scratch,
-    /// The n-grams of a block, and the way to where they are kept.
+    /// The n-grams of a block that are kept.
     hashed: Hashed,
-    pen: Pen,
 }
 
 /// Counts over `inputs`; finished shards found in `state` under `phase` are not read again.
@@ -88,7 +87,6 @@ pub fn count_ngrams(
         hasher: NgramHasher::new(options.order, options.buckets),
         scratch: Scratch::default(),
         hashed: Hashed::new(options.buckets),
-        pen: Pen::default(),
     };
     let work = |worker: &mut Worker, block: &Block| {
         let open = !closed[block.file() as usize].load(Relaxed);
@@ -96,17 +94,15 @@ pub fn count_ngrams(
         let keeper = keeper.as_ref().filter(|keeper| keeper.is_whole());
         let mut part = Part::default();
         let totals = &mut part.totals;
-        let Worker { hasher, scratch, hashed, pen } = worker;
+        let Worker { hasher, scratch, hashed } = worker;
         hashed.clear();
         let mut hashed = keeper.is_some().then_some(hashed);
         let stats = block.records(scratch, |record| {
-            // A block can be seconds of work on a busy machine.
-            job.check()?;
             totals.text_bytes += record.text.len() as u64;
             let tokens = if open {
                 let stats = match hashed.as_deref_mut() {
-                    Some(hashed) => count_and_keep(hasher, record, &mut counts, hashed),
-                    None => hasher.count(record.text, &mut counts),
+                    Some(hashed) => count_and_keep(hasher, record, &mut counts, hashed, job)?,
+                    None => hasher.count(record.text, &mut counts, job)?,
                 };
                 totals.features += stats.features;
                 if let Some(hashed) = hashed.take_if(|hashed| hashed.is_too_large()) {
@@ -114,7 +110,7 @@ pub fn count_ngrams(
                 }
                 stats.tokens
             } else if options.min_tokens.is_some() {
-                hasher.features(record.text).tokens
+                hasher.features(record.text, job)?.tokens
             } else {
                 return Ok(());
             };
@@ -124,7 +120,7 @@ pub fn count_ngrams(
         })?;
         part.add_block(block, stats);
         let written = match (keeper, hashed) {
-            (Some(keeper), Some(hashed)) => keeper.write(pen, &part, hashed),
+            (Some(keeper), Some(hashed)) => keeper.write(&part, hashed),
             (Some(keeper), None) => {
                 keeper.fail();
                 None
@@ -145,7 +141,7 @@ pub fn count_ngrams(
             part.totals.features = 0;
         } else if is_over(options, *features + part.totals.features) {
             counts.iter_mut().for_each(|n| *n = 0);
-            part.totals.features = count_to_limit(&mut recount, block, options, *features, &mut counts)?;
+            part.totals.features = count_to_limit(&mut recount, block, options, *features, &mut counts, job)?;
             closed[block.file() as usize].store(true, Relaxed);
         }
         *features += part.totals.features;
@@ -179,14 +175,15 @@ fn count_and_keep(
     record: &Record,
     counts: &mut [u64],
     hashed: &mut Hashed,
-) -> Stats {
+    job: &Job,
+) -> Result<Stats, Aborted> {
     let buckets = hashed.buckets();
-    let stats = hasher.runs(record.text, |run| {
+    let stats = hasher.runs(record.text, job, |run| {
         run.iter().for_each(|&bucket| counts[bucket as usize] += 1);
         buckets.extend(run);
-    });
+    })?;
     hashed.end(Document::of(record, stats.tokens), stats.features);
-    stats
+    Ok(stats)
 }
 
 fn add(sums: &mut [u64], counts: &[u64]) {
@@ -204,12 +201,13 @@ fn count_to_limit(
     options: &CountOptions,
     before: u64,
     counts: &mut [u64],
+    job: &Job,
 ) -> Result<u64, Error> {
     let mut features = 0;
     let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
     block.records(scratch, |record| {
         if !is_over(options, before + features) {
-            features += hasher.count(record.text, counts).features;
+            features += hasher.count(record.text, counts, job)?.features;
         }
         Ok(())
     })?;

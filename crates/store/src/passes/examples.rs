@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::input::Input;
 use crate::record::ReadOptions;
 use std::collections::HashMap;
-use tamis_kernels::job::Job;
+use tamis_kernels::job::{Aborted, Job};
 use tamis_kernels::ngrams::NgramHasher;
 
 /// Counts the n-grams of chosen buckets.
@@ -26,16 +26,17 @@ impl BucketNames {
     }
 
     /// Looks through one text.
-    pub fn add(&mut self, text: &str) {
+    pub fn add(&mut self, text: &str, job: &Job) -> Result<(), Aborted> {
         let seen = &mut self.seen;
-        self.hasher.explain(text, |bucket, ngram| {
+        self.hasher.explain(text, job, |bucket, ngram| {
             let Some(names) = seen.get_mut(&bucket) else { return };
             if let Some(count) = names.get_mut(ngram) {
                 *count += 1;
             } else if names.len() < NAMES {
                 names.insert(ngram.to_owned(), 1);
             }
-        });
+        })?;
+        Ok(())
     }
 
     /// Looks through the start of every file, about `bytes` of text in all.
@@ -65,7 +66,7 @@ impl BucketNames {
                     if room == 0 {
                         return Err(Error::Aborted);
                     }
-                    self.add(start_of(record.text, room));
+                    self.add(start_of(record.text, room), job)?;
                     room = room.saturating_sub(record.text.len().max(1) as u64);
                     Ok(())
                 });

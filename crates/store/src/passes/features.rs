@@ -8,8 +8,9 @@
 //! than the bytes allowed, or a disk that fails or is full, leaves no file, and the texts are hashed again.
 //!
 //! # The file
-//! Blocks as the workers of the counting pass came to them: what was seen of it (see [`Part::write`]), the number of documents, six little-endian words for each (ordinal, offset, length, bytes of text, tokens, n-grams), zeros up to a multiple of
-//! four bytes, and the buckets of all of them in the machine's own byte order.
+//! Blocks in the order in which the workers of the counting pass came to them: of each what was seen of it (see
+//! [`Part::write`]), the number of documents, six little-endian words for each (ordinal, offset, length, bytes of text,
+//! tokens, n-grams), and the buckets of all of them in the machine's own byte order.
 
 use super::blob::{Reader, Writer};
 use super::seen::Part;
@@ -20,7 +21,6 @@ use crate::input::{Compression, Input};
 use crate::record::Record;
 use crate::state::State;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -200,6 +200,7 @@ impl Drop for Temporary {
 #[derive(Debug)]
 pub(super) struct Keeper {
     path: Temporary,
+    file: File,
     buckets: u32,
     most: u64,
     /// Bytes given out so far.
@@ -214,10 +215,6 @@ pub(super) struct Written {
     head: usize,
     buckets: usize,
 }
-
-/// A worker's way to the file, opened with its first block.
-#[derive(Debug, Default)]
-pub(super) struct Pen(Option<File>);
 
 impl Keeper {
     /// A keeper of at most `most` bytes, and a quarter of what is free on the disk; none where the inputs look like more than
@@ -237,9 +234,10 @@ impl Keeper {
         }
         // What a killed run left under this name is nobody's: the state is locked.
         fs::remove(KIND, &path).ok()?;
-        fs::create_new(KIND, &path).ok()?;
+        let file = fs::create_new(KIND, &path).ok()?;
         Some(Keeper {
             path: Temporary(path),
+            file,
             buckets,
             most,
             size: AtomicU64::new(0),
@@ -256,21 +254,20 @@ impl Keeper {
     pub(super) fn fail(&self) {
         if !self.failed.swap(true, Relaxed) {
             // What another worker is writing goes with the file.
-            let _ = fs::truncate(KIND, &self.path.0);
+            let _ = fs::truncate(KIND, &self.file);
         }
     }
 
     /// Writes a block; `None`, and nothing of it is kept any longer, once that is too much or fails.
-    pub(super) fn write(&self, pen: &mut Pen, part: &Part, hashed: &Hashed) -> Option<Written> {
-        let written = self.is_whole().then(|| self.try_write(pen, part, hashed)).flatten();
+    pub(super) fn write(&self, part: &Part, hashed: &Hashed) -> Option<Written> {
+        let written = self.is_whole().then(|| self.try_write(part, hashed)).flatten();
         if written.is_none() {
-            pen.0 = None;
             self.fail();
         }
         written
     }
 
-    fn try_write(&self, pen: &mut Pen, part: &Part, hashed: &Hashed) -> Option<Written> {
+    fn try_write(&self, part: &Part, hashed: &Hashed) -> Option<Written> {
         let mut head = Writer::default();
         part.write(&mut head);
         head.u64(hashed.documents.len() as u64);
@@ -280,31 +277,25 @@ impl Keeper {
                 head.u64(word);
             }
         }
-        let mut head = head.out;
-        head.resize(head.len().next_multiple_of(4), 0);
-        let bytes = hashed.buckets.bytes();
-        let padded = bytes.len().next_multiple_of(4);
-        let size = (head.len() + padded) as u64;
+        let (head, bytes) = (head.out, hashed.buckets.bytes());
+        let size = (head.len() + bytes.len()) as u64;
         let start = self.size.fetch_add(size, Relaxed);
         if start.saturating_add(size) > self.most {
             return None;
         }
-        let file = match &mut pen.0 {
-            Some(file) => file,
-            none => none.insert(fs::open_to_write(KIND, &self.path.0).ok()?),
-        };
-        file.seek(SeekFrom::Start(start)).ok()?;
-        for bytes in [&head[..], bytes, &[0; 4][..padded - bytes.len()]] {
-            if !bytes.is_empty() {
-                fs::write_all(KIND, file, bytes).ok()?;
-            }
-        }
+        fs::write_all_at(KIND, &self.file, &head, start).ok()?;
+        fs::write_all_at(KIND, &self.file, bytes, start + head.len() as u64).ok()?;
         Some(Written { start, head: head.len(), buckets: bytes.len() })
     }
 
     /// The n-grams of the corpus, if all blocks were written; `places` is in the corpus' order.
     pub(super) fn finish(self, places: Vec<Place>) -> Option<Features> {
-        self.is_whole().then_some(Features { path: self.path, buckets: self.buckets, places })
+        self.is_whole().then_some(Features {
+            path: self.path,
+            file: self.file,
+            buckets: self.buckets,
+            places,
+        })
     }
 }
 
@@ -312,6 +303,7 @@ impl Keeper {
 #[derive(Debug)]
 pub struct Features {
     path: Temporary,
+    file: File,
     buckets: u32,
     places: Vec<Place>,
 }
@@ -331,13 +323,8 @@ impl Features {
         self.places.len()
     }
 
-    pub(super) fn open(&self) -> Result<File, Error> {
-        let path: &Path = &self.path.0;
-        File::open(path).map_err(|e| Error::io(path, "read", e))
-    }
-
     /// Reads a block back; `into` gives its memory.
-    pub(super) fn read(&self, file: &mut File, block: usize, into: Hashed) -> Result<KeptBlock, Error> {
+    pub(super) fn read(&self, block: usize, into: Hashed) -> Result<KeptBlock, Error> {
         let place = self.places[block];
         let path: &Path = &self.path.0;
         let Hashed { mut documents, mut buckets } = into;
@@ -345,9 +332,8 @@ impl Features {
         let width = if self.buckets <= 1 << 16 { 2 } else { 4 };
         let mut head = vec![0; at.head];
         buckets.resize(at.buckets / width);
-        file.seek(SeekFrom::Start(at.start))
-            .and_then(|_| file.read_exact(&mut head))
-            .and_then(|()| file.read_exact(buckets.bytes_mut()))
+        fs::read_exact_at(&self.file, &mut head, at.start)
+            .and_then(|()| fs::read_exact_at(&self.file, buckets.bytes_mut(), at.start + at.head as u64))
             .map_err(|e| Error::io(path, "read", e))?;
         let damaged = || Error::format(path, None, "something else wrote to this temporary file: run again");
         documents.clear();

@@ -16,7 +16,6 @@ use crate::ordered::for_each;
 use crate::record::ReadOptions;
 use crate::state::State;
 use std::collections::BinaryHeap;
-use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tamis_kernels::job::Job;
 use tamis_kernels::ngrams::NgramHasher;
@@ -91,8 +90,8 @@ impl Sample {
 struct Worker {
     hasher: NgramHasher,
     scratch: Scratch,
-    /// The kept n-grams, and memory for a block of them.
-    kept: Option<(File, Hashed)>,
+    /// Memory for a block of kept n-grams.
+    kept: Option<Hashed>,
 }
 
 /// What is scored at a time.
@@ -189,9 +188,7 @@ fn score_texts(
     let mut sums = vec![0.0; options.budgets.len()];
     let (hasher, scratch) = (&mut worker.hasher, &mut worker.scratch);
     let stats = block.records(scratch, |record| {
-        // A block can be seconds of work on a busy machine.
-        job.check()?;
-        let tokens = hasher.score(record.text, tables, &mut sums).tokens;
+        let tokens = hasher.score(record.text, tables, &mut sums, job)?.tokens;
         part.totals.text_bytes += record.text.len() as u64;
         scores.extend_from_slice(&sums);
         documents.push(Document::of(record, tokens));
@@ -209,11 +206,8 @@ fn score_kept(
     tables: &[f64],
     options: &ScoreOptions,
 ) -> Result<Batch, Error> {
-    let (mut from, memory) = match worker.kept.take() {
-        Some(kept) => kept,
-        None => (features.open()?, Hashed::new(options.buckets)),
-    };
-    let kept = features.read(&mut from, block, memory)?;
+    let memory = worker.kept.take().unwrap_or_else(|| Hashed::new(options.buckets));
+    let kept = features.read(block, memory)?;
     let mut documents = Vec::new();
     let mut scores = Vec::new();
     let mut sums = vec![0.0; options.budgets.len()];
@@ -224,7 +218,7 @@ fn score_kept(
     // The tokens and candidates of the counting pass are counted again.
     let mut part = kept.part;
     (part.totals.tokens, part.totals.candidates, part.totals.features) = (0, 0, 0);
-    worker.kept = Some((from, kept.hashed));
+    worker.kept = Some(kept.hashed);
     Ok(Batch { file: kept.file, shard: kept.shard, ends_shard: kept.ends_shard, part, documents, scores })
 }
 

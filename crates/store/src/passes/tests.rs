@@ -190,7 +190,9 @@ fn naive(files: usize, n: usize, amounts: &[u64]) -> Vec<(usize, u32)> {
         let mut keys: Vec<(f64, usize)> = Vec::new();
         for (index, _) in taken.iter().enumerate().filter(|(_, taken)| !**taken) {
             let mut scores = vec![0.0; amounts.len()];
-            let stats = hasher.score(&text(index / n * 1000 + index % n), &tables, &mut scores);
+            let stats = hasher
+                .score(&text(index / n * 1000 + index % n), &tables, &mut scores, &Job::default())
+                .unwrap();
             if stats.tokens >= 5 {
                 keys.push((scores[table] + noise.gumbel_at(index as u64), index));
             }

@@ -98,6 +98,7 @@ pub fn write_chosen(
         forms: forms.as_ref(),
         buckets: options.buckets,
         tables: Mutex::default(),
+        job,
     };
     let init = || Worker {
         hasher: NgramHasher::new(options.order, options.buckets),
@@ -145,6 +146,7 @@ struct Writing<'a> {
     buckets: u32,
     /// Tables of counts, which go round among the pieces, each adding up until the end.
     tables: Mutex<Vec<Vec<u64>>>,
+    job: &'a Job,
 }
 
 impl Writing<'_> {
@@ -158,9 +160,9 @@ impl Writing<'_> {
         let columns = self.added.map(|added| added.columns(&input.name, picks)).transpose()?;
         let (mut totals, mut texts) = (FileTotals::default(), Vec::new());
         let mut at = piece.picks.start;
-        let mut look = |text: &str| {
+        let mut look = |text: &str| -> Result<(), Error> {
             if self.picks[at].table.is_some() {
-                let stats = hasher.count(text, &mut counts);
+                let stats = hasher.count(text, &mut counts, self.job)?;
                 totals.records += 1;
                 totals.tokens += u64::from(stats.tokens);
                 totals.features += stats.features;
@@ -170,6 +172,7 @@ impl Writing<'_> {
                 texts.push((at, cut(text)));
             }
             at += 1;
+            Ok(())
         };
         let encoded = piece.records(input, self.picks, buffer, |records| {
             let records = seen(records, input, self.read, &self.field, text, &mut look)?;
@@ -200,13 +203,12 @@ fn seen<'a>(
     read: &ReadOptions,
     field: &FieldPath,
     scratch: &mut Vec<u8>,
-    look: &mut impl FnMut(&str),
+    look: &mut impl FnMut(&str) -> Result<(), Error>,
 ) -> Result<Looked<'a>, Error> {
     match records {
         Records::Rows(rows, column) => {
             table::each_text(input, rows.clone(), column, |text| {
-                look(text.ok_or_else(|| changed(input.shown()))?);
-                Ok(())
+                look(text.ok_or_else(|| changed(input.shown()))?)
             })?;
             Ok(Looked::Rows(rows.clone()))
         }
@@ -215,12 +217,12 @@ fn seen<'a>(
             let text =
                 |line: &&'a str| if whole { line.strip_prefix('\u{FEFF}').unwrap_or(line) } else { *line };
             let texts: Vec<&str> = lines.iter().map(text).collect();
-            texts.iter().for_each(|text| look(text));
+            texts.iter().try_for_each(|text| look(text))?;
             Ok(Looked::Text(lines, texts))
         }
         Records::Lines(lines) => {
             for line in &lines {
-                look(text_of(line, field, scratch).map_err(|_| changed(input.shown()))?);
+                look(text_of(line, field, scratch).map_err(|_| changed(input.shown()))?)?;
             }
             Ok(Looked::Json(lines))
         }

@@ -50,28 +50,29 @@ fn naive(text: &str, order: usize, buckets: u32) -> Vec<(u32, String)> {
 /// Compares everything that a hasher says of some texts, one after the other, with the naive twin.
 fn check(texts: &[String], order: u32, buckets: u32, shape: impl Fn(&mut NgramHasher)) {
     for cpu in Cpu::choices() {
+        let job = Job::default();
         let mut hasher = NgramHasher::with_cpu(order, buckets, cpu);
         shape(&mut hasher);
         let tables: Vec<f64> = (0..2 * buckets.min(1 << 20)).map(|i| (f64::from(i) * 1.7).sin()).collect();
         for text in texts {
             let want = naive(text, order as usize, buckets);
             let mut got = Vec::new();
-            let stats = hasher.for_each(text, |bucket| got.push(bucket));
+            let stats = hasher.for_each(text, &job, |bucket| got.push(bucket)).unwrap();
             assert!(got.iter().eq(want.iter().map(|(bucket, _)| bucket)), "{cpu:?} {text:?}");
             let mut in_runs = Vec::new();
-            assert_eq!(hasher.runs(text, |run| in_runs.extend_from_slice(run)), stats);
+            assert_eq!(hasher.runs(text, &job, |run| in_runs.extend_from_slice(run)), Ok(stats));
             assert_eq!(in_runs, got);
             assert_eq!(stats.tokens as usize, naive_tokens(text).len());
             assert_eq!(stats.features as usize, want.len());
-            assert_eq!(hasher.features(text), stats);
+            assert_eq!(hasher.features(text, &job), Ok(stats));
             let mut explained = Vec::new();
-            hasher.explain(text, |bucket, ngram| explained.push((bucket, ngram.to_string())));
+            hasher.explain(text, &job, |bucket, ngram| explained.push((bucket, ngram.to_string()))).unwrap();
             assert_eq!(explained, want);
             if buckets <= 1 << 20 {
                 let mut counts = vec![0; buckets as usize];
-                assert_eq!(hasher.count(text, &mut counts), stats);
+                assert_eq!(hasher.count(text, &mut counts, &job), Ok(stats));
                 let mut scores = [9.0; 2];
-                assert_eq!(hasher.score(text, &tables, &mut scores), stats);
+                assert_eq!(hasher.score(text, &tables, &mut scores, &job), Ok(stats));
                 let mut want_counts = vec![0; buckets as usize];
                 let mut want_scores = [0.0; 2];
                 for &(bucket, _) in &want {
@@ -140,10 +141,11 @@ fn more_words_and_pairs_than_the_tables_hold() {
     let text: String =
         (0..300_000u32).map(|i| format!("{} ", i.wrapping_mul(2_654_435_761) % 200_000)).collect();
     let want = naive(&text, 2, 10_000);
+    let job = Job::default();
     let mut hasher = NgramHasher::new(2, 10_000);
     for _ in 0..2 {
         let mut got = Vec::new();
-        hasher.for_each(&text, |bucket| got.push(bucket));
+        hasher.for_each(&text, &job, |bucket| got.push(bucket)).unwrap();
         assert!(got.iter().eq(want.iter().map(|(bucket, _)| bucket)));
     }
     let stats = hasher.cache_stats();
@@ -154,13 +156,14 @@ fn more_words_and_pairs_than_the_tables_hold() {
 
 #[test]
 fn the_examples_of_the_rule() {
+    let job = Job::default();
     let mut hasher = NgramHasher::new(2, 10_000);
     let mut got = Vec::new();
-    hasher.explain("Alice went", |bucket, ngram| got.push((bucket, ngram.to_string())));
+    hasher.explain("Alice went", &job, |bucket, ngram| got.push((bucket, ngram.to_string()))).unwrap();
     assert_eq!(got[0], (6720, "alice".to_string()));
     assert_eq!(got[2], (114, "alice went".to_string()));
-    assert_eq!(hasher.for_each("", |_| unreachable!()), Stats::default());
-    assert_eq!(hasher.for_each(" \n\u{3000}", |_| unreachable!()), Stats::default());
+    assert_eq!(hasher.for_each("", &job, |_| unreachable!()), Ok(Stats::default()));
+    assert_eq!(hasher.for_each(" \n\u{3000}", &job, |_| unreachable!()), Ok(Stats::default()));
 }
 
 #[test]
@@ -175,17 +178,34 @@ fn texts_beyond_ascii_have_the_oracle_s_tokens_and_buckets() {
         ("\u{feff}bom 3.14 1,000 ①② ２", 10),
     ];
     for cpu in Cpu::choices() {
+        let job = Job::default();
         let mut hasher = NgramHasher::with_cpu(2, 10_000, cpu);
         for (text, tokens) in texts {
-            assert_eq!(hasher.features(text).tokens, tokens, "{text}");
+            assert_eq!(hasher.features(text, &job).unwrap().tokens, tokens, "{text}");
         }
         let mut buckets = Vec::new();
-        hasher.for_each(texts[0].0, |bucket| buckets.push(bucket));
+        hasher.for_each(texts[0].0, &job, |bucket| buckets.push(bucket)).unwrap();
         buckets.sort_unstable();
         assert_eq!(buckets, [808, 2826, 8914]);
         buckets.clear();
-        hasher.for_each(texts[5].0, |bucket| buckets.push(bucket));
+        hasher.for_each(texts[5].0, &job, |bucket| buckets.push(bucket)).unwrap();
         buckets.sort_unstable();
         assert_eq!(buckets, [2111, 2628, 2831, 7270, 7297]);
     }
+}
+
+#[test]
+fn a_stopped_job_ends_a_long_text() {
+    let (job, text) = (Job::default(), "a word and another ".repeat(10_000));
+    let mut hasher = NgramHasher::new(2, 100);
+    let mut seen = 0u64;
+    let stopped = hasher.runs(&text, &job, |run| {
+        seen += run.len() as u64;
+        job.stop();
+    });
+    assert_eq!(stopped, Err(Aborted));
+    assert!((1..10_000).contains(&seen), "{seen}");
+    assert_eq!(hasher.features(&text, &job), Err(Aborted));
+    // What it held of the text is not the next one's.
+    assert_eq!(hasher.features("two words", &Job::default()).map(|stats| stats.features), Ok(3));
 }

@@ -11,7 +11,8 @@ fn a_limit_cuts_each_file_at_the_same_record_for_any_cut_and_threads() {
         let mut features = 0;
         for i in 0..80 {
             if features <= limit {
-                features += hasher.count(&text(file * 1000 + i), &mut want).features;
+                features +=
+                    hasher.count(&text(file * 1000 + i), &mut want, &Job::default()).unwrap().features;
             }
         }
     }

@@ -110,7 +110,7 @@ fn scores_are_written_for_every_record() {
     for first in [0, 1000, 2000] {
         for i in first..first + 50 {
             let mut score = [0.0];
-            let stats = hasher.score(&text(i), &table, &mut score);
+            let stats = hasher.score(&text(i), &table, &mut score, &Job::default()).unwrap();
             assert_eq!(
                 (scores.log_weights[at].to_bits(), scores.tokens[at]),
                 (score[0].to_bits(), stats.tokens)
