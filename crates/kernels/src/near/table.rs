@@ -6,42 +6,23 @@ use std::fmt::Debug;
 /// What documents are found by: a hash, of which all values are about equally likely. `Key::default()`, zero, is no
 /// key: documents that have it are linked to nothing.
 pub trait Key: Copy + Eq + Default + Debug + Send + Sync + 'static {
-    /// The size of a key, and of an entry of a table.
-    const BYTES: usize;
-    const ENTRY_BYTES: usize;
-
     /// The 64 bits by which keys are spread over parts and tables.
     fn spread(self) -> u64;
-    /// Adds the key's bytes, little-endian.
-    fn write(self, out: &mut Vec<u8>);
-    /// The key of as many bytes.
-    fn read(bytes: &[u8]) -> Self;
 }
 
-macro_rules! key {
-    ($type:ty, $spread:expr) => {
-        impl Key for $type {
-            const BYTES: usize = size_of::<$type>();
-            const ENTRY_BYTES: usize = size_of::<Entry<$type>>();
-
-            #[inline]
-            fn spread(self) -> u64 {
-                $spread(self)
-            }
-
-            fn write(self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
-            }
-
-            #[inline]
-            fn read(bytes: &[u8]) -> Self {
-                <$type>::from_le_bytes(bytes.try_into().expect("as many bytes as the key has"))
-            }
-        }
-    };
+impl Key for u64 {
+    #[inline]
+    fn spread(self) -> u64 {
+        self
+    }
 }
-key!(u64, |key| key);
-key!(u128, |key: u128| (key >> 64) as u64);
+
+impl Key for u128 {
+    #[inline]
+    fn spread(self) -> u64 {
+        (self >> 64) as u64
+    }
+}
 
 /// A key and the first document that had it; the default key where the place is free.
 #[derive(Clone, Copy, Default)]
@@ -69,7 +50,7 @@ impl<K: Key> FirstTable<K> {
 
     /// Bytes of a table for so many keys.
     pub fn bytes(keys: usize) -> usize {
-        Self::places(keys) * K::ENTRY_BYTES
+        Self::places(keys) * size_of::<Entry<K>>()
     }
 
     fn places(keys: usize) -> usize {
@@ -224,13 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_as_long_as_they_say() {
-        let mut out = Vec::new();
-        7u64.write(&mut out);
-        (1u128 << 100).write(&mut out);
-        assert_eq!(out.len(), u64::BYTES + u128::BYTES);
-        assert_eq!((u64::read(&out[..8]), u128::read(&out[8..])), (7, 1 << 100));
-        assert_eq!((u64::ENTRY_BYTES, u128::ENTRY_BYTES), (12, 20));
+    fn a_table_takes_16_bytes_a_key() {
+        assert_eq!((size_of::<Entry<u64>>(), size_of::<Entry<u128>>()), (12, 20));
         assert!(FirstTable::<u64>::bytes(3000) <= 16 * 3000 + 96);
     }
 
