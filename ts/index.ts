@@ -11,8 +11,10 @@ export type { Seed } from './options.js'
 export { operations, type Recipe, type Room, recipes } from './recipes.js'
 export * as report from './report/index.js'
 export type { Cancellable } from './run.js'
+export * as signals from './signals/index.js'
 export { type Float16Like, type Tensor, type TensorData, type TensorType, tensor } from './tensor.js'
 export { setThreads, threads } from './threads.js'
+export * as vectors from './vectors/index.js'
 
 /** The version of this package's addon. */
 export const version: string = native.version()

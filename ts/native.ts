@@ -6,6 +6,9 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { TamisError } from './errors.js'
+import type { NativeCluster } from './native-cluster.js'
+import type { NativeDedupFiles } from './native-dedup-files.js'
+import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
 import type { NativeLinear } from './native-linear.js'
 import { platformName } from './platform.js'
@@ -26,7 +29,7 @@ export interface NativeTexts {
 }
 
 /** What the addon exports. Functions with a last `job` work at once without it, and return a promise with it. */
-export interface Native extends NativeFiles, NativeLinear {
+export interface Native extends NativeFiles, NativeDedupFiles, NativeLinear, NativeDiversity, NativeCluster {
   Job: new () => NativeJob
   /** `name` is what a message calls the array. */
   Texts: new (

@@ -12,6 +12,24 @@ export {
   assign,
   assignSync,
 } from './assign.js'
+export { type KMeans, type KMeansOptions, kMeans, kMeansSync } from './cluster.js'
+export {
+  type Metric,
+  type Nearest,
+  type NearestOptions,
+  nearest,
+  nearestSync,
+  type PairwiseOptions,
+  pairwise,
+  pairwiseSync,
+  type Scores,
+} from './distances.js'
+export {
+  type FarthestFirst,
+  type FarthestFirstOptions,
+  farthestFirst,
+  farthestFirstSync,
+} from './diversity.js'
 export {
   type Eigen,
   eigh,

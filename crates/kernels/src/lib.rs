@@ -2,12 +2,14 @@
 
 pub mod apportion;
 pub mod assign;
+pub mod assigned;
 pub mod bits;
 pub mod clean;
 pub mod cpu;
 pub mod distance;
 pub mod factor;
 pub mod farthest;
+pub mod flatten;
 pub mod golomb;
 pub mod job;
 pub mod kmeans;
@@ -24,6 +26,7 @@ pub mod philox;
 pub mod quantize;
 pub mod ratio;
 pub mod real;
+pub mod repel;
 pub mod sha256;
 pub mod sources;
 pub mod sparsify;
@@ -35,4 +38,5 @@ pub mod threads;
 pub mod topk;
 mod unicode;
 pub mod unionfind;
+pub mod unit;
 pub mod xxh3;

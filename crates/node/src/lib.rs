@@ -4,8 +4,9 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod call;
-mod factor;
+mod cluster;
 mod diversity;
+mod factor;
 mod failure;
 mod files;
 mod job;

@@ -1,0 +1,18 @@
+/**
+ * Recipes over vectors: tokens, embeddings, samples.
+ * @module
+ */
+export {
+  type BatchOfTokens,
+  type PrunedBatch,
+  type PrunedTokens,
+  type PruneTokensOptions,
+  pruneTokens,
+} from './divprune.js'
+export {
+  type PickDiverseOptions,
+  pickDiverse,
+  type SampleMetric,
+  type UniformizeOptions,
+  uniformizeWeights,
+} from './meaningful-diversity.js'
