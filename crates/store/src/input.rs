@@ -77,6 +77,8 @@ pub struct Input {
     pub modified_ns: u128,
     /// Whether it is a copy of standard input.
     pub spooled: bool,
+    /// Which of the patterns named it, from 0.
+    pub pattern: usize,
 }
 
 impl Input {
@@ -92,6 +94,7 @@ impl Input {
             bytes: meta.len(),
             modified_ns: modified_ns(&meta),
             spooled: false,
+            pattern: 0,
         })
     }
 
@@ -137,8 +140,9 @@ pub fn find_inputs(
     mut spool: impl FnMut() -> Result<PathBuf, Error>,
 ) -> Result<Vec<Input>, Error> {
     let mut paths = Vec::new();
+    let mut patterns_of = Vec::new();
     let mut spooled = None;
-    for pattern in patterns {
+    for (number, pattern) in patterns.iter().enumerate() {
         let path = Path::new(pattern);
         if pattern == "-" {
             spooled = Some(paths.len());
@@ -158,11 +162,13 @@ pub fn find_inputs(
                 return Err(Error::format(path, None, "no file matches the pattern"));
             }
         }
+        patterns_of.resize(paths.len(), number);
     }
     let mut inputs = paths.iter().map(|path| Input::open(path)).collect::<Result<Vec<_>, _>>()?;
     if let Some(at) = spooled {
         inputs[at].spooled = true;
     }
+    inputs.iter_mut().zip(patterns_of).for_each(|(input, number)| input.pattern = number);
     name_inputs(&mut inputs);
     Ok(inputs)
 }

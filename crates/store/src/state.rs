@@ -153,6 +153,11 @@ impl State {
         self.resumed
     }
 
+    /// Where it lies: a place for temporary files and folders of this run, which go with it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of a temporary file of this run: it is in nobody's way, and goes with the state.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -249,9 +254,12 @@ fn clear(folder: &Path) -> Result<(), Error> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))?;
     for entry in entries {
         let entry = entry.map_err(|e| Error::io(folder, "read", e))?;
-        if entry.file_name() != "lock" {
-            fs::remove(KIND, &entry.path()).map_err(|e| Error::io(entry.path(), "remove", e))?;
+        if entry.file_name() == "lock" {
+            continue;
         }
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let remove = if is_folder { fs::remove_folder } else { fs::remove };
+        remove(KIND, &entry.path()).map_err(|e| Error::io(entry.path(), "remove", e))?;
     }
     Ok(())
 }

@@ -38,6 +38,8 @@ pub struct Input {
     pub name: String,
     pub format: String,
     pub bytes: f64,
+    /// Which of the patterns named it.
+    pub pattern: u32,
 }
 
 /// Input files, found and cut into shards.
@@ -61,6 +63,7 @@ impl Corpus {
             name: input.name.clone(),
             format: input.format.ending().into(),
             bytes: number(input.bytes),
+            pattern: input.pattern as u32,
         };
         Ok(self.get()?.inputs.iter().map(one).collect())
     }

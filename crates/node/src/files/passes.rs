@@ -31,7 +31,7 @@ pub struct FileTotals {
     pub text_bytes: f64,
 }
 
-fn totals(seen: &Seen) -> Vec<FileTotals> {
+pub(super) fn totals(seen: &Seen) -> Vec<FileTotals> {
     let one = |t: &seen::FileTotals| FileTotals {
         records: number(t.records),
         skipped: number(t.skipped),
@@ -44,7 +44,7 @@ fn totals(seen: &Seen) -> Vec<FileTotals> {
     seen.files.iter().map(one).collect()
 }
 
-fn hashes(seen: &Seen) -> Vec<Either<String, Null>> {
+pub(super) fn hashes(seen: &Seen) -> Vec<Either<String, Null>> {
     seen.hashes().into_iter().map(|hash| hash.map_or(Either::B(Null), Either::A)).collect()
 }
 

@@ -44,6 +44,12 @@ pub struct Written {
     output: Option<atomic::Output>,
 }
 
+impl Written {
+    pub(super) fn new(inner: write::Written, output: Option<atomic::Output>) -> Self {
+        Written { inner, output }
+    }
+}
+
 fn examples(examples: &[write::Example]) -> Vec<Example> {
     let one = |e: &write::Example| Example {
         file: e.file,
@@ -67,6 +73,12 @@ impl Written {
             sha256: file.sha256.clone(),
         };
         self.inner.files.iter().map(one).collect()
+    }
+
+    /// Bytes of text of the records written.
+    #[napi]
+    pub fn text_bytes(&self) -> f64 {
+        number(self.inner.totals.iter().map(|file| file.text_bytes).sum())
     }
 
     #[napi]
@@ -127,7 +139,7 @@ pub fn write_chosen<'env>(
         };
         let inner =
             write::write_chosen(&corpus.inputs, &corpus.read, &chosen, output.as_mut(), &options, job)?;
-        Ok(Written { inner, output })
+        Ok(Written::new(inner, output))
     };
     job.begin();
     promise(env, Some(job), work, |written| written)

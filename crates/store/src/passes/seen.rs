@@ -25,7 +25,7 @@ pub struct FileTotals {
 }
 
 impl FileTotals {
-    pub(super) fn add(&mut self, other: &FileTotals) {
+    pub(crate) fn add(&mut self, other: &FileTotals) {
         self.records += other.records;
         self.skipped += other.skipped;
         self.tokens += other.tokens;
@@ -51,15 +51,15 @@ pub struct Seen {
 
 /// What a pass saw of one shard, or of a part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) totals: FileTotals,
-    pub(super) bad: Vec<String>,
+pub(crate) struct Part {
+    pub(crate) totals: FileTotals,
+    pub(crate) bad: Vec<String>,
     /// Behind the end of the shard, if files are hashed.
-    pub(super) hash: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
 }
 
 impl Seen {
-    pub(super) fn new(files: usize) -> Self {
+    pub(crate) fn new(files: usize) -> Self {
         Seen { files: vec![FileTotals::default(); files], hashes: vec![None; files], ..Seen::default() }
     }
 
@@ -74,7 +74,7 @@ impl Seen {
         self.hashes.iter().map(|state| state.as_ref().and_then(hex)).collect()
     }
 
-    pub(super) fn add(&mut self, file: u32, part: Part) {
+    pub(crate) fn add(&mut self, file: u32, part: Part) {
         self.files[file as usize].add(&part.totals);
         keep_messages(&mut self.bad, part.bad);
         if !part.hash.is_empty() {
@@ -83,7 +83,7 @@ impl Seen {
     }
 
     /// Where a pass goes on that finds the first shards done.
-    pub(super) fn start(&self, shards: &[Shard], done: usize) -> Start {
+    pub(crate) fn start(&self, shards: &[Shard], done: usize) -> Start {
         let Some(next) = shards.get(done) else { return Start::default() };
         if done == 0 || shards[done - 1].file != next.file {
             return Start::default();
@@ -95,7 +95,7 @@ impl Seen {
 
 impl Part {
     /// Takes in what a block held, its records' tokens and the like aside.
-    pub(super) fn add_block(&mut self, block: &Block, stats: BlockStats) {
+    pub(crate) fn add_block(&mut self, block: &Block, stats: BlockStats) {
         self.totals.records += stats.records;
         self.totals.skipped += stats.skipped;
         self.totals.bytes += stats.bytes;
@@ -105,7 +105,7 @@ impl Part {
         }
     }
 
-    pub(super) fn add(&mut self, other: Part) {
+    pub(crate) fn add(&mut self, other: Part) {
         self.totals.add(&other.totals);
         keep_messages(&mut self.bad, other.bad);
         if !other.hash.is_empty() {
@@ -115,7 +115,7 @@ impl Part {
 
     /// Appends eight words (records, skipped, tokens, features, candidates, bytes, bytes of text, number of messages), each message
     /// (length, UTF-8) and the hash's state (length, bytes; nothing if files are not hashed).
-    pub(super) fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         let t = &self.totals;
         for x in [
             t.records,
@@ -134,7 +134,7 @@ impl Part {
     }
 
     /// Reads what [`write`](Self::write) wrote; none too if it lacks a hash that is asked for.
-    pub(super) fn read(r: &mut Reader, hash: bool) -> Option<Part> {
+    pub(crate) fn read(r: &mut Reader, hash: bool) -> Option<Part> {
         let totals = FileTotals {
             records: r.u64()?,
             skipped: r.u64()?,

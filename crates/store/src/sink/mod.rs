@@ -108,6 +108,20 @@ impl Forms {
         Ok(Forms::One(form))
     }
 
+    /// The form of a single file of JSON records that all have the members of `sample`; none where the format is one of plain text.
+    pub(crate) fn of_records(format: Format, sample: &str) -> Option<Forms> {
+        let table = || {
+            let mut shape = Records::default();
+            shape.see(sample).ok()?;
+            Some(Table::new(Arc::new(Schema::new(shape.fields())), Vec::new(), None))
+        };
+        Some(Forms::One(match format.layout {
+            Layout::Jsonl => Form::Json(format.compression),
+            Layout::Parquet => Form::Table(Box::new(table()?)),
+            Layout::Text => return None,
+        }))
+    }
+
     /// The form of an input's records.
     pub(crate) fn of(&self, file: u32) -> &Form {
         match self {
