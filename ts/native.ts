@@ -11,6 +11,7 @@ import type { NativeDedupFiles } from './native-dedup-files.js'
 import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
 import type { NativeLinear } from './native-linear.js'
+import type { NativeWeightsFiles } from './native-weights-files.js'
 import { platformName } from './platform.js'
 
 /** A running call's stop flag and counters. */
@@ -29,7 +30,7 @@ export interface NativeTexts {
 }
 
 /** What the addon exports. Functions with a last `job` work at once without it, and return a promise with it. */
-export interface Native extends NativeFiles, NativeDedupFiles, NativeLinear, NativeDiversity, NativeCluster {
+export interface Native extends NativeFiles, NativeDedupFiles, NativeLinear, NativeDiversity, NativeCluster, NativeWeightsFiles {
   Job: new () => NativeJob
   /** `name` is what a message calls the array. */
   Texts: new (

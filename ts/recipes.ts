@@ -41,6 +41,9 @@ export const operations: readonly string[] = [
   'svd',
   'solve',
   'leastSquares',
+  'pairwise',
+  'nearest',
+  'kMeans',
 ]
 
 /**

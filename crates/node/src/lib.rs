@@ -14,3 +14,4 @@ mod kernels;
 mod linear;
 mod process;
 mod texts;
+mod weights;
