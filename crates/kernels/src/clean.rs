@@ -5,7 +5,11 @@
 //! U+0020. O(bytes): blocks of 64 ASCII bytes at a time where AVX-512 with VBMI2 is there, else a byte at a time through
 //! a table without branches; characters beyond ASCII one by one.
 
+use crate::job::{Aborted, Job};
+use crate::ngrams::Texts;
+use crate::threads;
 use crate::unicode::{self, Classes, SPACE};
+use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
@@ -105,6 +109,21 @@ pub fn clean(text: &str, out: &mut Vec<u8>) -> usize {
     clean_by(text, out, ascii)
 }
 
+/// How many code points the clean form of each text has. In parallel over texts.
+///
+/// # Errors
+/// [`Aborted`] if `job` was stopped.
+pub fn lengths(texts: &Texts, job: &Job) -> Result<Vec<u32>, Aborted> {
+    const TASK_BYTES: usize = 1 << 18;
+    let of_run = |buffer: &mut Vec<u8>, run: std::ops::Range<usize>| {
+        job.check()?;
+        Ok(run.map(|i| clean(texts.get(i), buffer) as u32).collect::<Vec<u32>>())
+    };
+    let runs: Result<Vec<Vec<u32>>, Aborted> = threads::pool()
+        .install(|| texts.runs(TASK_BYTES).into_par_iter().map_init(Vec::new, of_run).collect());
+    Ok(runs?.concat())
+}
+
 /// The widest way over ASCII that this processor has.
 fn fastest() -> fn(&mut Cleaned, &[u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
@@ -177,6 +196,15 @@ mod tests {
         ] {
             check(text);
         }
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_clean_texts() {
+        let texts: Texts = ["A - b", "", "\u{130}!", "x"].into_iter().collect();
+        assert_eq!(lengths(&texts, &Job::default()), Ok(vec![3, 0, 2, 1]));
+        let job = Job::default();
+        job.stop();
+        assert_eq!(lengths(&texts, &job), Err(Aborted));
     }
 
     #[test]

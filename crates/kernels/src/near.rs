@@ -21,6 +21,16 @@ use crate::threads;
 use crate::xxh3::hash128;
 use rayon::prelude::*;
 
+/// The places of what is kept.
+pub fn kept(keep: &[u8]) -> Vec<u32> {
+    keep.iter().zip(0..).filter(|&(&keep, _)| keep != 0).map(|(_, i)| i).collect()
+}
+
+/// 1 for every document that is its own representative, 0 for the others.
+pub fn keep(representative: &[u32]) -> Vec<u8> {
+    representative.iter().zip(0..).map(|(&kept, i)| u8::from(kept == i)).collect()
+}
+
 /// How documents are compared for equality.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Equality<'s> {

@@ -127,3 +127,9 @@ fn a_stopped_job_is_an_error() {
     assert_eq!(linker.add(&[1], None, None, &job), Err(Aborted));
     assert!(linker.is_empty());
 }
+
+#[test]
+fn what_is_kept_is_its_own_representative() {
+    assert_eq!(keep(&[0, 1, 0, 3, 1]), [1, 1, 0, 1, 0]);
+    assert_eq!(kept(&[1, 1, 0, 1, 0]), [0, 1, 3]);
+}

@@ -14,12 +14,14 @@
 //! goes with the finder, whether it finished or not.
 
 mod pile;
+mod stream;
 
 use crate::error::Error;
 use bytemuck::Pod;
 use pile::{Pile, SpillFolder};
 use rayon::prelude::*;
 use std::path::PathBuf;
+pub use stream::{Added, Batch, NearSettings, NearStream};
 use tamis_kernels::job::Job;
 use tamis_kernels::near::{FirstTable, MoreHolders, link};
 pub use tamis_kernels::near::{Key, Verify};
