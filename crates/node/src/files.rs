@@ -5,9 +5,11 @@
 
 mod corpus;
 mod counts;
+mod dedup;
 mod output;
 mod passes;
 mod state;
+mod weights;
 mod write;
 
 use crate::failure::Failure;

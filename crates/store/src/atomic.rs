@@ -34,6 +34,11 @@ impl Buffered {
         Buffered { kind, file, buffer: Vec::new() }
     }
 
+    /// Writes past the buffer.
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        fs::write_all_at(self.kind, &self.file, bytes, at)
+    }
+
     /// Everything written is on the disk afterwards.
     fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
@@ -110,6 +115,22 @@ impl AtomicFile {
     /// Where the file will appear.
     pub fn target(&self) -> &Path {
         &self.target
+    }
+
+    /// Writes bytes at a place of the file, past the buffer; threads may do so at once, each at its own place.
+    pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
+        self.open()?.write_at(bytes, at).map_err(|e| Error::io(&self.target, "write", e))
+    }
+
+    /// Fills `out` with what was written at a place of the file.
+    pub fn read_at(&self, out: &mut [u8], at: u64) -> Result<(), Error> {
+        fs::read_exact_at(&self.open()?.file, out, at).map_err(|e| Error::io(&self.target, "read", e))
+    }
+
+    fn open(&self) -> Result<&Buffered, Error> {
+        self.out
+            .as_ref()
+            .ok_or_else(|| Error::io(&self.target, "write", io::Error::other("the file is closed")))
     }
 
     /// Puts the file in place: its bytes are on the disk before its name is.

@@ -140,6 +140,11 @@ impl FolderFile {
         &self.path
     }
 
+    /// Writes bytes at a place of the file, past the buffer; threads may do so at once, each at its own place.
+    pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
+        self.out.write_at(bytes, at).map_err(|e| Error::io(&self.path, "write", e))
+    }
+
     /// Ends the file: its bytes are on the disk.
     pub fn finish(mut self) -> Result<(), Error> {
         self.out.finish().map_err(|e| Error::io(&self.path, "write", e))

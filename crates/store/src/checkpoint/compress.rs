@@ -1,0 +1,235 @@
+//! An update as signs and one scale, in a safetensors file.
+//!
+//! # The file, version 1
+//! The metadata, in this order: `encoding` (`bitmask` or `golomb`), `format` (`tamis.ternary`), `shapes` (JSON: of each tensor its shape, by
+//! name), `version` (`1`). Then of each tensor NAME `NAME.scale` (F32, one item), by name; then `NAME.negative` and `NAME.positive` (U8, a bit an item, least
+//! significant first) or `NAME.golomb` (U8, the stream of [`tamis_kernels::golomb`]), by name.
+
+use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
+use super::updates::{Tensor, Updates};
+use super::windows::Windows;
+use crate::atomic::{AtomicFile, Output};
+use crate::error::Error;
+use crate::safetensors::Dtype;
+use tamis_kernels::bits::bytes_of;
+use tamis_kernels::golomb;
+use tamis_kernels::job::Job;
+use tamis_kernels::magnitude::{Cut, MagnitudeSelect, keep_count};
+use tamis_kernels::moments::Moments;
+use tamis_kernels::ternary::{Cost, Scale, add_kept, cost, pack_signs};
+
+use super::merge::{MEASURE, WRITE};
+
+/// The metadata's `format`.
+pub const FORMAT: &str = "tamis.ternary";
+/// The metadata's `version`.
+pub const VERSION: &str = "1";
+/// The file's name in an output folder.
+pub const NAME: &str = "update.safetensors";
+
+const CHUNK: usize = 1 << 20;
+
+/// How signs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Bitmask,
+    Golomb,
+}
+
+/// How an update is compressed.
+#[derive(Debug, Clone, Copy)]
+pub struct CompressOptions {
+    /// The share of all items that is kept, in (0, 1].
+    pub density: f64,
+    pub scale: Scale,
+    pub encoding: Encoding,
+}
+
+/// What a compression came to.
+#[derive(Debug, Clone)]
+pub struct Compressed {
+    pub files: Vec<WrittenFile>,
+    pub scale: f32,
+    pub elements: u64,
+    /// Signs that are not 0.
+    pub nonzeros: u64,
+    pub cost: Cost,
+}
+
+/// Keeps of an update (the first model's) the signs of its largest magnitudes, ranked over all tensors, and one scale; writes them.
+///
+/// Reads the update three times (with density 1 twice). Memory: a window of it, and two bits an item of the largest tensor.
+///
+/// # Errors
+/// With the file and the tensor: a number that is not finite.
+pub fn compress(
+    updates: &Updates,
+    output: Output,
+    options: &CompressOptions,
+    job: &Job,
+) -> Result<(Output, Compressed), Error> {
+    let elements = updates.elements();
+    let keep = keep_count(options.density, elements);
+    let mut windows = Windows::new(1);
+    let (moments, cut) = measure(updates, keep, &mut windows, job)?;
+    let mut signs = Signs { updates, windows, cut, nonzeros: 0, kept: 0.0 };
+    let metadata = metadata(updates, options.encoding);
+    let scale = |kept: f64| match options.scale {
+        Scale::Std(alpha) => (alpha * moments.std()) as f32,
+        Scale::MeanAbs => (kept / keep as f64) as f32,
+    };
+    job.begin(WRITE, updates.pass_bytes());
+    let (writer, scale) = match options.encoding {
+        Encoding::Bitmask => {
+            let sized = updates.tensors().iter().flat_map(|tensor| {
+                let bytes = tensor.items.div_ceil(8);
+                ["negative", "positive"].map(|mask| (format!("{}.{mask}", tensor.name), bytes))
+            });
+            let plan = plan(updates, &metadata, sized.collect())?;
+            let writer = Writer::begin(output, plan, job)?;
+            signs.each(job, |tensor, positive, negative| {
+                writer.write_bytes(&format!("{tensor}.negative"), 0, negative)?;
+                writer.write_bytes(&format!("{tensor}.positive"), 0, positive)
+            })?;
+            (writer, scale(signs.kept))
+        }
+        Encoding::Golomb => {
+            // How long a stream is is known when it is made, and the header comes before them all.
+            let aside = output.target().with_added_extension("streams");
+            let spool = AtomicFile::create("spool", &aside, true)?;
+            let mut streams: Vec<(String, u64, u64)> = Vec::new();
+            let mut end = 0;
+            signs.each(job, |tensor, positive, negative| {
+                let items = items_of(updates, tensor);
+                let stream = golomb::encode(positive, negative, items, job)?;
+                spool.write_at(&stream, end)?;
+                streams.push((format!("{tensor}.golomb"), end, stream.len() as u64));
+                end += stream.len() as u64;
+                Ok(())
+            })?;
+            let sized = streams.iter().map(|(name, _, bytes)| (name.clone(), *bytes)).collect();
+            let writer = Writer::begin(output, plan(updates, &metadata, sized)?, job)?;
+            let mut buffer = vec![0; CHUNK];
+            for (name, begin, bytes) in &streams {
+                for at in (0..*bytes).step_by(CHUNK) {
+                    job.check()?;
+                    let part = &mut buffer[..(bytes - at).min(CHUNK as u64) as usize];
+                    spool.read_at(part, begin + at)?;
+                    writer.write_bytes(name, at, part)?;
+                }
+            }
+            (writer, scale(signs.kept))
+        }
+    };
+    for tensor in updates.tensors() {
+        writer.write(&format!("{}.scale", tensor.name), 0, &[scale], job)?;
+    }
+    updates.check_unchanged()?;
+    let (output, files) = writer.finish()?;
+    let nonzeros = signs.nonzeros;
+    Ok((output, Compressed { files, scale, elements, nonzeros, cost: cost(elements, nonzeros) }))
+}
+
+/// The moments of all items, and the cut that keeps so many.
+fn measure(updates: &Updates, keep: u64, windows: &mut Windows, job: &Job) -> Result<(Moments, Cut), Error> {
+    let whole = keep == updates.elements();
+    let mut moments = Moments::default();
+    let mut select: MagnitudeSelect = MagnitudeSelect::new(keep);
+    job.begin(MEASURE, if whole { 1 } else { 2 } * updates.pass_bytes());
+    for first in [true, false] {
+        for tensor in updates.tensors() {
+            for start in windows.starts(tensor.items) {
+                updates.read(tensor, start, windows, job)?;
+                // What is not finite was refused as it was read.
+                if first {
+                    moments.add(windows.slot(0), job).map_err(|_| Error::Aborted)?;
+                }
+                if !whole {
+                    select.add(windows.slot(0), job).map_err(|_| Error::Aborted)?;
+                }
+            }
+        }
+        if whole {
+            return Ok((moments, Cut::all()));
+        }
+        if !select.next_pass() {
+            break;
+        }
+    }
+    Ok((moments, select.cut()))
+}
+
+/// The last walk over an update.
+struct Signs<'a> {
+    updates: &'a Updates,
+    windows: Windows,
+    cut: Cut,
+    nonzeros: u64,
+    /// Of the magnitudes that are kept.
+    kept: f64,
+}
+
+impl Signs<'_> {
+    /// Hands over the masks of each tensor, positive first.
+    fn each(
+        &mut self,
+        job: &Job,
+        mut take: impl FnMut(&str, &[u8], &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (mut positive, mut negative) = (Vec::new(), Vec::new());
+        for tensor in self.updates.tensors() {
+            let bytes = bytes_of(items_of(self.updates, &tensor.name));
+            positive.resize(bytes, 0);
+            negative.resize(bytes, 0);
+            for start in self.windows.starts(tensor.items) {
+                self.updates.read(tensor, start, &mut self.windows, job)?;
+                let x = self.windows.slot(0);
+                let cut = self.cut.part(x);
+                let place = start as usize / 8..start as usize / 8 + bytes_of(x.len());
+                self.nonzeros += pack_signs(x, cut, &mut positive[place.clone()], &mut negative[place], job)?;
+                add_kept(x, cut, &mut self.kept, job)?;
+            }
+            take(&tensor.name, &positive, &negative)?;
+        }
+        Ok(())
+    }
+}
+
+fn items_of(updates: &Updates, name: &str) -> usize {
+    let at = updates.tensors().binary_search_by(|tensor| tensor.name.as_str().cmp(name));
+    at.map_or(0, |at| updates.tensors()[at].items as usize)
+}
+
+fn metadata(updates: &Updates, encoding: Encoding) -> Vec<(String, String)> {
+    let one =
+        |tensor: &Tensor| format!("{}:{}", serde_json::json!(tensor.name), serde_json::json!(tensor.shape));
+    let shapes: Vec<String> = updates.tensors().iter().map(one).collect();
+    let encoding = match encoding {
+        Encoding::Bitmask => "bitmask",
+        Encoding::Golomb => "golomb",
+    };
+    [
+        ("encoding", encoding),
+        ("format", FORMAT),
+        ("shapes", &format!("{{{}}}", shapes.join(","))),
+        ("version", VERSION),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+/// Scales first, then what has the bytes given.
+fn plan(
+    updates: &Updates,
+    metadata: &[(String, String)],
+    mut sized: Vec<(String, u64)>,
+) -> Result<Plan, Error> {
+    let mut scales: Vec<String> =
+        updates.tensors().iter().map(|tensor| format!("{}.scale", tensor.name)).collect();
+    scales.sort();
+    sized.sort();
+    let scales = scales.into_iter().map(|name| Planned { name, dtype: Dtype::F32, shape: vec![1] });
+    let sized = sized.into_iter().map(|(name, bytes)| Planned { name, dtype: Dtype::U8, shape: vec![bytes] });
+    let file = FilePlan::in_order(NAME.into(), metadata, scales.chain(sized).collect())?;
+    Plan::file(file).with_side_files(&updates.models()[0])
+}

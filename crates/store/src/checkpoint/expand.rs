@@ -1,0 +1,471 @@
+//! Packed updates read back: signs and a scale ([`super::compress`]), or one model of several ([`super::tasks`]), alone or on their base.
+
+use super::merge::WRITE;
+use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
+use super::updates::{Origin, check_copies, find_copies};
+use super::windows::{Windows, check_finite, read_f32};
+use super::{Checkpoint, Place, compress, shown, tasks};
+use crate::atomic::Output;
+use crate::error::Error;
+use crate::safetensors::{Dtype, Safetensors};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tamis_kernels::bits::{bytes_of, unpack};
+use tamis_kernels::golomb::{self, GolombError};
+use tamis_kernels::job::Job;
+use tamis_kernels::masks::apply_mask;
+use tamis_kernels::merge::{add_scaled, weighted_sum};
+use tamis_kernels::real::Stopped;
+use tamis_kernels::ternary::{check_signs, expand as expand_signs};
+
+/// A packed update.
+#[derive(Debug)]
+pub struct Packed {
+    checkpoint: Checkpoint,
+    form: Form,
+    /// Of each tensor its shape.
+    shapes: BTreeMap<String, Vec<u64>>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Signs { golomb: bool },
+    Tasks { names: Vec<String> },
+}
+
+impl Packed {
+    /// Opens a packed update, a file or a folder with one, and checks that everything is there and of its size.
+    ///
+    /// # Errors
+    /// `not a ternary file` (nor one of tasks), `unsupported version`; a tensor that lacks a part, or has one of another size.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let checkpoint = Checkpoint::open(path)?;
+        let [file] = checkpoint.files() else {
+            return Err(Error::format(path, None, "not a ternary file: it is a sharded checkpoint"));
+        };
+        let bad = |message: String| Error::format(file.path(), None, message);
+        let header = file.header();
+        let (form, shapes) = match header.metadata("format") {
+            Some(compress::FORMAT) => {
+                check_version(file, compress::VERSION)?;
+                let golomb = match header.metadata("encoding") {
+                    Some("golomb") => true,
+                    Some("bitmask") => false,
+                    other => return Err(bad(format!("unknown encoding {:?}", other.unwrap_or_default()))),
+                };
+                let shapes: BTreeMap<String, Vec<u64>> =
+                    serde_json::from_str(header.metadata("shapes").unwrap_or(""))
+                        .map_err(|error| bad(format!("its metadata's shapes are damaged: {error}")))?;
+                (Form::Signs { golomb }, shapes)
+            }
+            Some(tasks::FORMAT) => {
+                check_version(file, tasks::VERSION)?;
+                let names: Vec<String> = serde_json::from_str(header.metadata("tasks").unwrap_or(""))
+                    .map_err(|error| bad(format!("its metadata's tasks are damaged: {error}")))?;
+                let merged = header.entries.iter().filter_map(|entry| {
+                    Some((entry.name.strip_prefix("merged.")?.to_owned(), entry.shape.clone()))
+                });
+                (Form::Tasks { names }, merged.collect())
+            }
+            _ => {
+                return Err(bad(
+                    "not a ternary file, nor a task file: it is no update that `tamis weights` wrote".into(),
+                ));
+            }
+        };
+        let packed = Packed { checkpoint, form, shapes };
+        packed.check_parts()?;
+        Ok(packed)
+    }
+
+    fn file(&self) -> &Safetensors {
+        &self.checkpoint.files()[0]
+    }
+
+    fn check_parts(&self) -> Result<(), Error> {
+        for (name, shape) in &self.shapes {
+            let items = Dtype::U8.bytes(shape).filter(|&n| usize::try_from(n).is_ok());
+            let items = items.ok_or_else(|| {
+                Error::format(
+                    self.file().path(),
+                    None,
+                    format!("the tensor {} has too many items: {shape:?}", shown(name)),
+                )
+            })?;
+            let mask = Some(items.div_ceil(8));
+            match &self.form {
+                Form::Signs { golomb } => {
+                    self.part(&format!("{name}.scale"), Dtype::F32, Some(1))?;
+                    if *golomb {
+                        self.part(&format!("{name}.golomb"), Dtype::U8, None)?;
+                    } else {
+                        self.part(&format!("{name}.negative"), Dtype::U8, mask)?;
+                        self.part(&format!("{name}.positive"), Dtype::U8, mask)?;
+                    }
+                }
+                Form::Tasks { names } => {
+                    self.part(&format!("merged.{name}"), Dtype::F32, Some(items))?;
+                    for task in names {
+                        self.part(&format!("mask.{task}.{name}"), Dtype::U8, mask)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&self, name: &str, dtype: Dtype, items: Option<u64>) -> Result<Place<'_>, Error> {
+        let file = self.file();
+        let place = self.checkpoint.find(name).ok_or_else(|| {
+            Error::format(file.path(), None, format!("the tensor {} is missing", shown(name)))
+        })?;
+        let entry = place.entry;
+        if entry.dtype != dtype || items.is_some_and(|items| items != entry.items()) {
+            return Err(place.error(format_args!(
+                "is {} of shape {:?}, where {dtype} of {} is wanted",
+                entry.dtype,
+                entry.shape,
+                items.map_or("any length".into(), |items| format!("{items} items"))
+            )));
+        }
+        Ok(place)
+    }
+
+    /// The names of its tasks, if it holds several.
+    pub fn tasks(&self) -> &[String] {
+        match &self.form {
+            Form::Signs { .. } => &[],
+            Form::Tasks { names } => names,
+        }
+    }
+
+    /// The files that it lies in.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Reads the masks of one tensor, ready for [`fill`](Self::fill).
+    fn masks(&self, name: &str, items: usize, task: Option<&str>, job: &Job) -> Result<Masks, Error> {
+        let bytes = |name: String| -> Result<Vec<u8>, Error> {
+            let place = self.part(&name, Dtype::U8, None)?;
+            let mut bytes = vec![0; place.entry.bytes() as usize];
+            // Not at once: a read of gigabytes could not be stopped.
+            for (i, part) in bytes.chunks_mut(1 << 24).enumerate() {
+                job.check()?;
+                place.file.read(place.entry, (i << 24) as u64, part)?;
+            }
+            Ok(bytes)
+        };
+        match &self.form {
+            Form::Tasks { .. } => {
+                Ok(Masks::Task(bytes(format!("mask.{}.{name}", task.unwrap_or_default()))?))
+            }
+            Form::Signs { golomb } => {
+                let mut scale = [0.0];
+                let place = self.part(&format!("{name}.scale"), Dtype::F32, Some(1))?;
+                read_f32(place, 0, &mut scale)?;
+                check_finite(place, 0, &scale)?;
+                let (positive, negative) = if *golomb {
+                    let stream = format!("{name}.golomb");
+                    golomb::decode(&bytes(stream.clone())?, items, job).map_err(|error| match error {
+                        GolombError::Aborted => Error::Aborted,
+                        error => Error::format(
+                            self.file().path(),
+                            None,
+                            format!("the tensor {}: {error}", shown(&stream)),
+                        ),
+                    })?
+                } else {
+                    let masks = (bytes(format!("{name}.positive"))?, bytes(format!("{name}.negative"))?);
+                    check_signs(&masks.0, &masks.1, items).map_err(|error| {
+                        Error::format(
+                            self.file().path(),
+                            None,
+                            format!("the tensor {}: {error}", shown(name)),
+                        )
+                    })?;
+                    masks
+                };
+                Ok(Masks::Signs { positive, negative, scale: scale[0] })
+            }
+        }
+    }
+
+    /// Fills `out` with the items of a tensor from `start` on, a multiple of eight.
+    fn fill(
+        &self,
+        name: &str,
+        masks: &Masks,
+        start: u64,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+        job: &Job,
+    ) -> Result<(), Error> {
+        let place = start as usize / 8..start as usize / 8 + bytes_of(out.len());
+        match masks {
+            Masks::Signs { positive, negative, scale } => {
+                Ok(expand_signs(&positive[place.clone()], &negative[place], *scale, out, job)?)
+            }
+            Masks::Task(bits) => {
+                let merged = self.part(&format!("merged.{name}"), Dtype::F32, None)?;
+                scratch.merged.resize(out.len(), 0.0);
+                scratch.mask.resize(out.len(), 0);
+                read_f32(merged, start, &mut scratch.merged)?;
+                check_finite(merged, start, &scratch.merged)?;
+                unpack(&bits[place], &mut scratch.mask, job)?;
+                Ok(apply_mask(&scratch.mask, &scratch.merged, out, job)?)
+            }
+        }
+    }
+}
+
+/// What of one tensor lies in memory while it is expanded: a bit or two an item.
+enum Masks {
+    Signs { positive: Vec<u8>, negative: Vec<u8>, scale: f32 },
+    Task(Vec<u8>),
+}
+
+#[derive(Default)]
+struct Scratch {
+    merged: Vec<f32>,
+    mask: Vec<u8>,
+}
+
+fn check_version(file: &Safetensors, wanted: &str) -> Result<(), Error> {
+    match file.header().metadata("version") {
+        Some(version) if version == wanted => Ok(()),
+        other => Err(Error::format(
+            file.path(),
+            None,
+            format!("unsupported version {:?}: {wanted:?} is read here", other.unwrap_or_default()),
+        )),
+    }
+}
+
+/// What a packed update is added to, and how it is written.
+#[derive(Debug, Clone, Default)]
+pub struct ExpandOptions {
+    pub origin: Origin,
+    /// Which of several models; needed where there are several.
+    pub task: Option<String>,
+    /// What the update is multiplied with.
+    pub lambda: f64,
+    /// The type of all weights; without it those of the base, and float32 without a base.
+    pub dtype: Option<Dtype>,
+    /// Copies beside those that the base's configuration says.
+    pub tied: Vec<(String, String)>,
+}
+
+/// Opened and checked against each other: a packed update and its base.
+#[derive(Debug)]
+pub struct Expansion {
+    packed: Packed,
+    base: Option<Checkpoint>,
+    copies: BTreeMap<String, String>,
+    options: ExpandOptions,
+}
+
+impl Expansion {
+    /// Opens both.
+    ///
+    /// # Errors
+    /// What [`Packed::open`] refuses; `unknown task`; with file and tensor: one that the base lacks (`updates differ in tensors`), another
+    /// shape (`shape mismatch`), another type than one of weights.
+    pub fn open(path: &Path, options: ExpandOptions, job: &Job) -> Result<Self, Error> {
+        let packed = Packed::open(path)?;
+        match (&options.task, packed.tasks()) {
+            (None, []) => {}
+            (Some(task), names) if names.contains(task) => {}
+            (task, []) => {
+                return Err(Error::range(format!(
+                    "unknown task {:?}: {} holds one update, and no tasks",
+                    task.as_deref().unwrap_or_default(),
+                    path.display()
+                )));
+            }
+            (task, names) => {
+                let got = task.as_ref().map_or("none".into(), |task| format!("{task:?}"));
+                return Err(Error::range(format!(
+                    "unknown task: --task (task) must be one of {}, got {got}",
+                    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+                )));
+            }
+        }
+        let base = match &options.origin {
+            Origin::Base(path) => Some(Checkpoint::open(path)?),
+            _ => None,
+        };
+        let mut copies = BTreeMap::new();
+        if let Some(base) = &base {
+            copies = find_copies(&[base], &options.tied)?;
+            check_copies(base, &copies, job)?;
+        }
+        let expansion = Expansion { packed, base, copies, options };
+        expansion.check_base()?;
+        Ok(expansion)
+    }
+
+    fn check_base(&self) -> Result<(), Error> {
+        let Some(base) = &self.base else { return Ok(()) };
+        for (name, shape) in &self.packed.shapes {
+            let Some(place) = self.base_places(base, name).first().and_then(|name| base.find(name)) else {
+                return Err(Error::format(
+                    base.path(),
+                    None,
+                    format!(
+                        "updates differ in tensors: {} is missing here, and is in {}",
+                        shown(name),
+                        self.packed.file().path().display()
+                    ),
+                ));
+            };
+            if place.entry.shape != *shape {
+                return Err(place.error(format_args!(
+                    "is of another shape (shape mismatch): {:?} here, {shape:?} in {}",
+                    place.entry.shape,
+                    self.packed.file().path().display()
+                )));
+            }
+            if !place.entry.dtype.is_weight() {
+                return Err(place.error(format_args!(
+                    "is of type {}: only F32, F16 and BF16 are worked with",
+                    place.entry.dtype
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Under which names the base holds a tensor: its own and those of copies.
+    fn base_places<'a>(&'a self, base: &'a Checkpoint, name: &'a str) -> Vec<&'a str> {
+        base.tensors().filter(|one| self.original(one) == self.original(name)).collect()
+    }
+
+    fn original<'a>(&'a self, name: &'a str) -> &'a str {
+        self.copies.get(name).map_or(name, String::as_str)
+    }
+
+    /// All files that are read.
+    pub fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
+        std::iter::once(&self.packed.checkpoint).chain(&self.base)
+    }
+
+    /// How many tensors the update has.
+    pub fn tensors(&self) -> usize {
+        self.packed.shapes.len()
+    }
+
+    /// Items of the update.
+    pub fn elements(&self) -> u64 {
+        self.packed.shapes.values().map(|shape| shape.iter().product::<u64>()).sum()
+    }
+
+    /// What will be written: files like the base's, or one file with the update's tensors.
+    pub fn plan(&self, one_file: bool) -> Result<Plan, Error> {
+        if let Some(base) = &self.base {
+            return Plan::like(base, one_file, self.options.dtype);
+        }
+        let dtype = self.options.dtype.unwrap_or(Dtype::F32);
+        let tensors = self.packed.shapes.iter().map(|(name, shape)| Planned {
+            name: name.clone(),
+            dtype,
+            shape: shape.clone(),
+        });
+        let is_adapter = self
+            .packed
+            .checkpoint
+            .folder()
+            .is_some_and(|folder| folder.join("adapter_config.json").is_file());
+        let name = if is_adapter { "adapter_model.safetensors" } else { "model.safetensors" };
+        let metadata = [("format".to_owned(), "pt".to_owned())];
+        let file = FilePlan::in_order(name.into(), &metadata, tensors.collect())?;
+        Plan::file(file).with_side_files(&self.packed.checkpoint)
+    }
+
+    /// Writes `base + lambda update`; without a base `lambda update` (on ones: `1 + lambda update`).
+    ///
+    /// Reads both once. Memory: windows, and one or two bits an item of the largest tensor.
+    ///
+    /// # Errors
+    /// With the file and the tensor: what is damaged, not finite, or does not fit its type.
+    pub fn run(
+        &self,
+        output: Output,
+        one_file: bool,
+        job: &Job,
+    ) -> Result<(Output, Vec<WrittenFile>, Vec<PathBuf>), Error> {
+        let plan = self.plan(one_file)?;
+        let left = plan.left_out();
+        let writer = Writer::begin(output, plan, job)?;
+        job.begin(WRITE, self.checkpoints().map(Checkpoint::bytes).sum());
+        let mut windows = Windows::new(3);
+        let mut scratch = Scratch::default();
+        for (name, shape) in &self.packed.shapes {
+            let items: u64 = shape.iter().product();
+            let masks = self.packed.masks(name, items as usize, self.options.task.as_deref(), job)?;
+            let names = match &self.base {
+                Some(base) => self.base_places(base, name),
+                None => vec![name.as_str()],
+            };
+            let below = self.base.as_ref().and_then(|base| base.find(names[0]));
+            for start in windows.starts(items) {
+                self.window(name, below, &masks, start, items, &mut windows, &mut scratch, job)?;
+                for name in &names {
+                    writer.write(name, start, windows.slot(2), job)?;
+                }
+            }
+            let packed = items * if self.packed.tasks().is_empty() { 0 } else { 4 };
+            job.advance(packed + below.map_or(0, |place| place.entry.bytes()), 1);
+        }
+        if let Some(base) = &self.base {
+            let originals: Vec<&str> = self.packed.shapes.keys().map(|name| self.original(name)).collect();
+            for name in base.tensors().filter(|name| !originals.contains(&self.original(name))) {
+                writer.copy(name, base.find(name).expect("it was listed"), job)?;
+            }
+        }
+        self.checkpoints().try_for_each(Checkpoint::check_unchanged)?;
+        let (output, files) = writer.finish()?;
+        Ok((output, files, left))
+    }
+
+    /// Makes one window: the base in slot 0, the update in slot 1, what is written in slot 2.
+    #[allow(clippy::too_many_arguments)]
+    fn window(
+        &self,
+        name: &str,
+        below: Option<Place>,
+        masks: &Masks,
+        start: u64,
+        items: u64,
+        windows: &mut Windows,
+        scratch: &mut Scratch,
+        job: &Job,
+    ) -> Result<(), Error> {
+        let [base, update, out] = windows.three(items, start);
+        self.packed.fill(name, masks, start, scratch, update, job)?;
+        let lambda = self.options.lambda;
+        let added = match (below, &self.options.origin) {
+            (Some(place), _) => {
+                read_f32(place, start, base)?;
+                check_finite(place, start, base)?;
+                add_scaled(base, update, lambda, out, job)
+            }
+            (None, Origin::One) => {
+                base.fill(1.0);
+                add_scaled(base, update, lambda, out, job)
+            }
+            (None, _) if lambda == 1.0 => {
+                out.copy_from_slice(update);
+                Ok(())
+            }
+            (None, _) => weighted_sum(&[&*update], &[lambda], out, job),
+        };
+        added.map_err(|stopped| match stopped {
+            Stopped::Aborted => Error::Aborted,
+            Stopped::NotFinite => Error::range(format!(
+                "the tensor {} of the result is not finite: it is too large for float32",
+                shown(name)
+            )),
+        })
+    }
+}

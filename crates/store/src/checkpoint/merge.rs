@@ -1,0 +1,266 @@
+//! Several models as one: their updates merged window by window and added to the base again.
+
+use super::output::{Writer, carried_bytes, carry, places_of};
+use super::shown;
+use super::updates::{Tensor, Updates};
+use super::windows::Windows;
+use crate::error::Error;
+use rayon::prelude::*;
+use tamis_kernels::job::Job;
+use tamis_kernels::magnitude::{Cut, MagnitudeSelect, PartCut, keep_count};
+use tamis_kernels::masks::{MaskError, agreement, apply_mask, sum_updates, task_mask};
+use tamis_kernels::merge::{Elected, Merge, add_scaled, elect_merge, weighted_sum};
+use tamis_kernels::real::Stopped;
+use tamis_kernels::threads;
+
+/// Looking for what is kept, before anything is written: [`Job`]'s phase.
+pub const MEASURE: u32 = 1;
+/// Writing: [`Job`]'s phase.
+pub const WRITE: u32 = 2;
+
+/// How updates become one.
+#[derive(Debug, Clone)]
+pub enum Method {
+    /// Their sum, each times its weight.
+    Weighted { weights: Vec<f64> },
+    /// Trimmed to their largest magnitudes, a sign elected for each number, what agrees with it merged.
+    Elected { density: f64, merge: Merge, weights: Vec<f64>, each_tensor: bool },
+    /// Their sum where at least `agree` of the updates count: those with `|update| > lambda |sum - update|`.
+    Agreed { lambdas: Vec<f64>, agree: u64 },
+}
+
+/// How models are merged.
+#[derive(Debug, Clone)]
+pub struct MergeOptions {
+    pub method: Method,
+    /// What the merged update is multiplied with before it is added to the base.
+    pub lambda: f64,
+}
+
+/// What a merge came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Of [`Method::Agreed`]: how many items 0, 1, 2, ... updates count for.
+    pub histogram: Vec<u64>,
+    /// Of [`Method::Elected`]: items whose weighted sum is exactly 0 though not every update is.
+    pub undecided: u64,
+}
+
+/// Merges the updates and writes `base + lambda merged` (without a base: `lambda merged`) and what else the layout holds.
+///
+/// Reads every update once, or three times where magnitudes must be ranked; memory is a window of each.
+///
+/// # Errors
+/// With the file and the tensor: a number that is not finite, in an input or in the result, or does not fit its type.
+///
+/// # Panics
+/// If there are not as many weights or lambdas as models.
+pub fn merge(updates: &Updates, writer: &Writer, options: &MergeOptions, job: &Job) -> Result<Merged, Error> {
+    let mut pass = Pass::new(updates, writer, options.lambda, job);
+    let mut merged = Merged::default();
+    match &options.method {
+        Method::Weighted { weights } => {
+            job.begin(WRITE, updates.pass_bytes() + carried_bytes(updates));
+            for tensor in updates.tensors() {
+                pass.walk(tensor, |_, slots, out| Ok(weighted_sum(slots, weights, out, job)?))?;
+            }
+        }
+        Method::Agreed { lambdas, agree } => {
+            job.begin(WRITE, updates.pass_bytes() + carried_bytes(updates));
+            merged.histogram = vec![0; lambdas.len() + 1];
+            let mut masks = vec![Vec::new(); lambdas.len()];
+            let (mut mask, mut sum) = (Vec::new(), Vec::new());
+            for tensor in updates.tensors() {
+                pass.walk(tensor, |_, slots, out| {
+                    sum.resize(out.len(), 0.0);
+                    mask.resize(out.len(), 0);
+                    sum_updates(slots, &mut sum, job)?;
+                    for ((own, update), lambda) in masks.iter_mut().zip(slots).zip(lambdas) {
+                        own.resize(out.len(), 0);
+                        task_mask(update, &sum, *lambda, own, job)?;
+                    }
+                    let all: Vec<&[u8]> = masks.iter().map(Vec::as_slice).collect();
+                    agreement(&all, *agree, &mut mask, &mut merged.histogram, job).map_err(|error| {
+                        match error {
+                            MaskError::Aborted => Stopped::Aborted,
+                            MaskError::NotMask { .. } => unreachable!("the masks were made here"),
+                        }
+                    })?;
+                    Ok(apply_mask(&mask, &sum, out, job)?)
+                })?;
+            }
+        }
+        Method::Elected { density, merge, weights, each_tensor } => {
+            let models = updates.models().len();
+            let whole = *density == 1.0;
+            // The cuts as they are in front of each tensor whose sign was not decided, and the signs elected there.
+            let mut again: Vec<(usize, Vec<Cut>)> = Vec::new();
+            let mut scope = Elected::default();
+            let mut cuts = match (whole, each_tensor) {
+                (false, false) => global_cuts(updates, *density, &mut pass.windows, job)?,
+                _ => vec![Cut::all(); models],
+            };
+            let ranked = if whole || !each_tensor { 1 } else { RANKINGS + 1 };
+            job.begin(WRITE, ranked * updates.pass_bytes() + carried_bytes(updates));
+            for (t, tensor) in updates.tensors().iter().enumerate() {
+                if *each_tensor && !whole && tensor.items > 0 {
+                    cuts = tensor_cuts(updates, tensor, *density, &mut pass.windows, job)?;
+                }
+                let before = cuts.clone();
+                let elected = pass.elect(tensor, &mut cuts, weights, *merge, 1.0)?;
+                merged.undecided += elected.undecided;
+                if *each_tensor {
+                    if elected.undecided > 0 && elected.balance < 0 {
+                        pass.elect(tensor, &mut before.clone(), weights, *merge, -1.0)?;
+                    }
+                } else {
+                    scope = scope.and(elected);
+                    if elected.undecided > 0 {
+                        again.push((t, before));
+                    }
+                }
+            }
+            if scope.balance < 0 {
+                for (t, mut cuts) in again {
+                    pass.elect(&updates.tensors()[t], &mut cuts, weights, *merge, -1.0)?;
+                }
+            }
+        }
+    }
+    carry(updates, writer, job)?;
+    updates.check_unchanged()?;
+    Ok(merged)
+}
+
+/// Passes of [`MagnitudeSelect`] over float32.
+const RANKINGS: u64 = 2;
+
+/// A walk over tensors that writes what is made of each window.
+struct Pass<'a> {
+    updates: &'a Updates,
+    writer: &'a Writer,
+    lambda: f64,
+    job: &'a Job,
+    windows: Windows,
+    /// Whether the windows hold a base behind the updates.
+    has_base: bool,
+    merged: Vec<f32>,
+    out: Vec<f32>,
+}
+
+impl<'a> Pass<'a> {
+    fn new(updates: &'a Updates, writer: &'a Writer, lambda: f64, job: &'a Job) -> Self {
+        let has_base = updates.base().is_some() || updates.origin() != 0.0;
+        let windows = Windows::new(updates.models().len() + usize::from(has_base));
+        Pass { updates, writer, lambda, job, windows, has_base, merged: Vec::new(), out: Vec::new() }
+    }
+
+    /// Makes each window of a tensor one update with `make`, which is told where the window begins, and writes the model.
+    fn walk(
+        &mut self,
+        tensor: &Tensor,
+        mut make: impl FnMut(u64, &[&[f32]], &mut [f32]) -> Result<(), Stopped>,
+    ) -> Result<(), Error> {
+        let Pass { updates, writer, job, .. } = *self;
+        let names = places_of(updates, &tensor.name);
+        let models = updates.models().len();
+        for start in self.windows.starts(tensor.items) {
+            updates.read(tensor, start, &mut self.windows, job)?;
+            let slots = self.windows.slots();
+            let n = slots[0].len();
+            self.merged.resize(n, 0.0);
+            self.out.resize(n, 0.0);
+            let stopped = |stopped| match stopped {
+                Stopped::Aborted => Error::Aborted,
+                Stopped::NotFinite => Error::range(format!(
+                    "the tensor {} of the merged model is not finite: it is too large for float32",
+                    shown(&tensor.name)
+                )),
+            };
+            make(start, &slots[..models], &mut self.merged).map_err(stopped)?;
+            let model: &[f32] = if self.has_base {
+                add_scaled(slots[models], &self.merged, self.lambda, &mut self.out, job).map_err(stopped)?;
+                &self.out
+            } else {
+                if self.lambda != 1.0 {
+                    let sum = [self.merged.as_slice()];
+                    weighted_sum(&sum, &[self.lambda], &mut self.out, job).map_err(stopped)?;
+                    &self.out
+                } else {
+                    &self.merged
+                }
+            };
+            for name in &names {
+                writer.write(name, start, model, job)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn elect(
+        &mut self,
+        tensor: &Tensor,
+        cuts: &mut [Cut],
+        weights: &[f64],
+        merge: Merge,
+        majority: f64,
+    ) -> Result<Elected, Error> {
+        let job = self.job;
+        let mut elected = Elected::default();
+        self.walk(tensor, |_, slots, out| {
+            let cuts: Vec<PartCut> = cuts.iter_mut().zip(slots).map(|(cut, x)| cut.part(x)).collect();
+            elected = elected.and(elect_merge(slots, &cuts, weights, merge, majority, out, job)?);
+            Ok(())
+        })?;
+        Ok(elected)
+    }
+}
+
+/// For each update the cut that keeps a share of all its items.
+fn global_cuts(updates: &Updates, density: f64, windows: &mut Windows, job: &Job) -> Result<Vec<Cut>, Error> {
+    job.begin(MEASURE, RANKINGS * updates.pass_bytes());
+    let tensors: Vec<&Tensor> = updates.tensors().iter().collect();
+    cuts_over(updates, &tensors, keep_count(density, updates.elements()), windows, job)
+}
+
+/// For each update the cut that keeps a share of one tensor's items.
+fn tensor_cuts(
+    updates: &Updates,
+    tensor: &Tensor,
+    density: f64,
+    windows: &mut Windows,
+    job: &Job,
+) -> Result<Vec<Cut>, Error> {
+    cuts_over(updates, &[tensor], keep_count(density, tensor.items), windows, job)
+}
+
+fn cuts_over(
+    updates: &Updates,
+    tensors: &[&Tensor],
+    keep: u64,
+    windows: &mut Windows,
+    job: &Job,
+) -> Result<Vec<Cut>, Error> {
+    let mut selects: Vec<MagnitudeSelect> =
+        updates.models().iter().map(|_| MagnitudeSelect::new(keep)).collect();
+    loop {
+        for tensor in tensors {
+            for start in windows.starts(tensor.items) {
+                updates.read(tensor, start, windows, job)?;
+                let slots = windows.slots();
+                let add = |(select, x): (&mut MagnitudeSelect, &&[f32])| select.add(x, job);
+                let added = match selects.len() {
+                    1 => selects.iter_mut().zip(&slots).try_for_each(add),
+                    _ => threads::pool().install(|| selects.par_iter_mut().zip(&slots).try_for_each(add)),
+                };
+                // What is not finite was refused as it was read.
+                added.map_err(|_| Error::Aborted)?;
+            }
+        }
+        // All have as many digits to go.
+        let again: Vec<bool> = selects.iter_mut().map(MagnitudeSelect::next_pass).collect();
+        if !again[0] {
+            return Ok(selects.into_iter().map(MagnitudeSelect::cut).collect());
+        }
+    }
+}
