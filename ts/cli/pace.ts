@@ -11,6 +11,8 @@ export interface PassProgress {
   bytes: number
   totalBytes: number
   records: number
+  /** What the records are. Default: a record. */
+  unit?: string
 }
 
 /** Shows how far a run is. */
@@ -58,6 +60,6 @@ export class Pace {
   }
 
   get records(): string {
-    return `${formatCount(this.last.records)} records`
+    return `${formatCount(this.last.records)} ${this.last.unit ?? 'record'}s`
   }
 }

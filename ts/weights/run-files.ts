@@ -1,0 +1,289 @@
+/**
+ * What every call on checkpoints shares: which files it reads and writes, how it reports, stops and cleans up.
+ * @module
+ */
+import { realpath } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
+import { fromNative, TamisError } from '../errors.js'
+import { type NativeJob, native } from '../native.js'
+import type { NativeOutput } from '../native-files.js'
+import type { NativeOrigin, NativeWeightsFile, NativeWrittenWeights } from '../native-weights-files.js'
+import { checkBoolean, checkOneOf, checkSignal, show } from '../options.js'
+import type { Cancellable } from '../run.js'
+
+/** The passes: ranking magnitudes, where a method needs that, and writing. */
+export type WeightsPass = 'measure' | 'write'
+
+/** How far a call is. */
+export interface WeightsProgress {
+  pass: WeightsPass
+  /** Bytes read in this pass. */
+  bytes: number
+  /** Bytes of this pass in all. */
+  totalBytes: number
+  /** Tensors done in this pass. */
+  tensors: number
+}
+
+/** A type that weights are written in. Every number is rounded to it once more, to nearest even, from float32. */
+export type WeightsType = 'float32' | 'float16' | 'bfloat16'
+
+/** What every call on checkpoints understands. */
+export interface WeightsFileOptions extends Cancellable {
+  /**
+   * Where the result goes. A path that ends in `.safetensors` is written as that one file; any other is a folder, with
+   * the configuration, tokenizer and other side files of the folder that was read.
+   */
+  out: string
+  /** Replace an output that exists. Default false. */
+  force?: boolean | undefined
+  /** Called about ten times a second. */
+  onProgress?: ((progress: WeightsProgress) => void) | undefined
+}
+
+/** Where updates begin. */
+export interface BaseOptions {
+  /**
+   * What the models were made from: a `.safetensors` file or a folder. Without it the inputs are updates themselves
+   * (adapters), and so is the result.
+   */
+  base?: string | undefined
+  /** The base is ones, in place of a file (IA3 vectors). Default false. */
+  ones?: boolean | undefined
+  /**
+   * Tensors that are copies of another one, as `{ copy: original }`, beside those that a `config.json` says
+   * (`tie_word_embeddings`; the halves of an encoder-decoder). A copy enters once and is written as its original is.
+   */
+  tied?: Readonly<Record<string, string>> | undefined
+}
+
+/** What a call wrote. */
+export interface WeightsFiles {
+  files: string[]
+  /** Bytes of the files. */
+  bytes: number
+  /** Tensors of the update. */
+  tensors: number
+  /** Items of the update. */
+  elements: number
+  /** Where the manifest lies. */
+  manifest: string
+  seconds: number
+  /** What a person should know. */
+  warnings: string[]
+}
+
+/** The names of {@link WeightsFileOptions} and {@link BaseOptions}. @hidden */
+export const WEIGHTS_FILE_OPTIONS = ['out', 'force', 'onProgress', 'signal', 'base', 'ones', 'tied'] as const
+
+const PROGRESS_MS = 100
+const PASSES: readonly (WeightsPass | undefined)[] = [undefined, 'measure', 'write']
+
+/** A path. @hidden */
+export function checkPath(name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value
+  throw new TamisError('ERR_TAMIS_TYPE', `${name} must be a path, got ${show(value)}`)
+}
+
+/** A list of names of tensors. @hidden */
+export function checkNames(name: string, value: unknown): string[] {
+  if (value === undefined) return []
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value
+  throw new TamisError('ERR_TAMIS_TYPE', `${name} must be a list of strings, got ${show(value)}`)
+}
+
+/** A type to write in, or none. @hidden */
+export function checkType(value: unknown): WeightsType | undefined {
+  if (value === undefined) return undefined
+  return checkOneOf('dtype', value, ['float32', 'float16', 'bfloat16'])
+}
+
+/** Checks where updates begin. @hidden */
+export function checkOrigin({ base, ones, tied }: BaseOptions): NativeOrigin {
+  const one = checkBoolean('ones', ones, false)
+  if (base !== undefined && one)
+    throw new TamisError('ERR_TAMIS_RANGE', 'base and ones are two ways to say what the base is: give one')
+  if (tied !== undefined && (typeof tied !== 'object' || tied === null || Array.isArray(tied))) {
+    throw new TamisError(
+      'ERR_TAMIS_TYPE',
+      `tied must be an object of names, { copy: original }, got ${show(tied)}`,
+    )
+  }
+  const copies = Object.keys(tied ?? {})
+  const originals = checkNames('tied', Object.values(tied ?? {}))
+  return {
+    origin: one ? 'one' : 'zero',
+    base: base === undefined ? undefined : checkPath('base', base),
+    copies,
+    originals,
+  }
+}
+
+/** One call on checkpoints: what it holds, how far it is, and how it ends. @hidden */
+export class WeightsRun {
+  readonly job: NativeJob = new native.Job()
+  readonly started = new Date()
+  readonly out: string
+  readonly oneFile: boolean
+  readonly #options: WeightsFileOptions
+  readonly #force: boolean
+  #held: { abandon(): Promise<void> }[] = []
+  #told = ''
+  #failure: unknown
+
+  constructor(options: WeightsFileOptions) {
+    this.#options = options
+    this.#force = checkBoolean('force', options.force, false)
+    this.out = checkPath('out', options.out)
+    this.oneFile = this.out.endsWith('.safetensors')
+  }
+
+  /** Takes hold of the place that is written; none of the inputs may lie there. */
+  async open(inputs: readonly NativeWeightsFile[]): Promise<NativeOutput> {
+    await checkApart(this.out, inputs)
+    this.check()
+    return this.#hold(await native.openOutput(this.out, !this.oneFile, this.#force))
+  }
+
+  /** One operation; its result, if it is an output, goes if the call fails later. */
+  async work<T>(operation: (job: NativeJob) => Promise<T>): Promise<T> {
+    this.check()
+    const result = await operation(this.job)
+    this.tell()
+    return result
+  }
+
+  /** Puts what was written in place, its manifest last. */
+  async commit(
+    written: NativeWrittenWeights,
+    about: {
+      method: string
+      options: object
+      inputs: readonly NativeWeightsFile[]
+      tensors: number
+      elements: number
+      more?: object
+    },
+  ): Promise<WeightsFiles> {
+    this.#hold(written)
+    this.check()
+    const { method, options, inputs, tensors, elements, more } = about
+    const outputs = written.files()
+    const seconds = (Date.now() - this.started.getTime()) / 1000
+    const left = written.leftOut()
+    const warnings =
+      left.length > 0 ? [`other weights lie beside the input and were left out: ${left.join(', ')}`] : []
+    const manifest = {
+      tamis: native.version(),
+      method,
+      startedAt: this.started.toISOString(),
+      seconds,
+      options,
+      inputs,
+      totals: { tensors, elements },
+      ...more,
+      outputs,
+      warnings,
+    }
+    const path = await native.commitWeights(written, `${JSON.stringify(manifest, null, 2)}\n`, this.job)
+    this.#held = []
+    return {
+      files: outputs.map((file) => file.path),
+      bytes: outputs.reduce((sum, file) => sum + file.bytes, 0),
+      tensors,
+      elements,
+      manifest: path,
+      seconds,
+      warnings,
+    }
+  }
+
+  /** Throws once the call was told to stop. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#options.signal?.aborted) throw new TamisError('ERR_TAMIS_ABORTED', 'the operation was aborted')
+  }
+
+  /** Tells how far it is, if that changed. */
+  tell(): void {
+    const { onProgress } = this.#options
+    const { phase, done, total, records } = this.job.progress()
+    const pass = PASSES[phase]
+    if (!onProgress || pass === undefined || this.#failure !== undefined) return
+    const progress = { pass, bytes: Math.min(done, total), totalBytes: total, tensors: records }
+    const told = JSON.stringify(progress)
+    if (told === this.#told) return
+    this.#told = told
+    try {
+      onProgress(progress)
+    } catch (error) {
+      // A listener that throws ends the call as a failed pass would.
+      this.#failure = error
+      this.job.stop()
+    }
+  }
+
+  /** The error that a user sees. */
+  fail(error: unknown): unknown {
+    if (this.#failure !== undefined) return this.#failure
+    const failure = fromNative(error)
+    if (failure.code !== 'ERR_TAMIS_ABORTED') return failure
+    return new TamisError(failure.code, failure.message, { cause: this.#options.signal?.reason })
+  }
+
+  /** Lets go of everything. */
+  async end(): Promise<void> {
+    await Promise.all(this.#held.map((output) => output.abandon()))
+  }
+
+  #hold<T extends { abandon(): Promise<void> }>(output: T): T {
+    this.#held.push(output)
+    return output
+  }
+}
+
+/** Runs `body` and cleans up behind it however it ends. @hidden */
+export async function runOnWeights<T>(
+  options: WeightsFileOptions,
+  body: (run: WeightsRun) => Promise<T>,
+): Promise<T> {
+  const signal = checkSignal(options.signal)
+  const run = new WeightsRun(options)
+  const stop = () => run.job.stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  const timer = options.onProgress && setInterval(() => run.tell(), PROGRESS_MS)
+  timer?.unref()
+  try {
+    return await body(run)
+  } catch (error) {
+    throw run.fail(error)
+  } finally {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', stop)
+    await run.end()
+  }
+}
+
+/** Refuses to replace an output in which an input lies, or which is one. */
+async function checkApart(output: string, inputs: readonly NativeWeightsFile[]): Promise<void> {
+  const real = async (path: string) => realpath(path).catch(() => resolve(path))
+  const target = await real(output)
+  for (const { path } of inputs) {
+    const input = await real(path)
+    if (input !== target && !input.startsWith(target + sep)) continue
+    throw new TamisError(
+      'ERR_TAMIS_RANGE',
+      `${output} would replace the input ${path}: choose another name for the output`,
+    )
+  }
+}
+
+/** The options that a result depends on: not how the call runs. @hidden */
+export function optionsInForce(given: object, defaults: object): Record<string, unknown> {
+  const { signal: _signal, onProgress: _progress, force: _force, ...rest } = given as WeightsFileOptions
+  const all = {
+    ...defaults,
+    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
