@@ -5,6 +5,8 @@
 
 mod call;
 mod cluster;
+mod corpus;
+mod dedup;
 mod diversity;
 mod factor;
 mod failure;

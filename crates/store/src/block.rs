@@ -119,6 +119,17 @@ impl Block {
         self.disk_bytes
     }
 
+    /// Records of its file, good and bad, that lie before it.
+    pub(crate) fn before(&self) -> u64 {
+        self.before
+    }
+
+    /// Of a row group: reads these of its rows (ascending numbers of rows of the file), all columns of them.
+    pub(crate) fn rows(&self, rows: impl Iterator<Item = u64>) -> Option<Result<table::Rows, Error>> {
+        let Content::RowGroup { footer, .. } = &self.content else { return None };
+        Some(table::Rows::open(&self.input, footer, rows))
+    }
+
     /// Behind the last block of a shard, if files are hashed: the state of the file's running hash.
     pub(crate) fn hash_state(&self) -> Option<&[u8]> {
         self.hash.as_deref()
@@ -133,11 +144,28 @@ impl Block {
         }
     }
 
+    /// The rows of a block of a table: the file's footer, which row group, and the number of its first row.
+    pub(crate) fn row_group(&self) -> Option<(&ArrowReaderMetadata, usize, u64)> {
+        match &self.content {
+            Content::RowGroup { footer, group, first_row, .. } => Some((footer, *group, *first_row)),
+            _ => None,
+        }
+    }
+
     /// Calls `each` with every good record, in order.
     pub fn records(
         &self,
         scratch: &mut Scratch,
         mut each: impl FnMut(&Record) -> Result<(), Error>,
+    ) -> Result<BlockStats, Error> {
+        self.fit_records(scratch, |record| each(record).map(|()| None))
+    }
+
+    /// The same, where `each` may say what a record lacks, which makes it a bad one.
+    pub fn fit_records(
+        &self,
+        scratch: &mut Scratch,
+        mut each: impl FnMut(&Record) -> Result<Option<String>, Error>,
     ) -> Result<BlockStats, Error> {
         let mut tally =
             Tally { block: self, stats: BlockStats { bytes: self.disk_bytes, ..BlockStats::default() } };
@@ -179,7 +207,7 @@ impl Block {
         offset: u64,
         scratch: &mut Scratch,
         tally: &mut Tally,
-        each: &mut impl FnMut(&Record) -> Result<(), Error>,
+        each: &mut impl FnMut(&Record) -> Result<Option<String>, Error>,
     ) -> Result<(), Error> {
         // One check for the block; only a block that fails it is looked at line by line.
         let valid = simdutf8::basic::from_utf8(bytes).is_ok();
@@ -251,10 +279,13 @@ impl Tally<'_> {
     fn good(
         &mut self,
         record: &Record,
-        each: &mut impl FnMut(&Record) -> Result<(), Error>,
+        each: &mut impl FnMut(&Record) -> Result<Option<String>, Error>,
     ) -> Result<(), Error> {
-        self.stats.records += 1;
-        each(record)
+        match each(record)? {
+            None => self.stats.records += 1,
+            Some(lacks) => self.bad(Reason::Lacks(lacks))?,
+        }
+        Ok(())
     }
 
     fn bad(&mut self, reason: Reason) -> Result<(), Error> {

@@ -37,25 +37,17 @@ enum Found {
     Nothing,
     /// A string, whose text is in the scratch if it had escapes.
     Text(Literal),
-    /// Something else: what that is.
-    Other(&'static str),
+    /// Something else: what that is, and where it starts and ends.
+    Other(&'static str, usize, usize),
 }
 
 /// The text at `path` of the object on `line`, or why there is none. `scratch` holds a text that had escapes.
 pub fn text_of<'a>(line: &'a str, path: &FieldPath, scratch: &'a mut Vec<u8>) -> Result<&'a str, String> {
     let scanner = Scanner::new(line);
     let mut search = Search { scanner, path, literal: Found::Nothing, nested: Found::Nothing, scratch };
-    search.record().map_err(|fault| match fault {
-        Fault::NotJson { expected, at } => format!("not JSON: expected {expected} at column {}", at + 1),
-        Fault::NoObject(kind) => format!("the record is {kind}, no object"),
-    })?;
-    let found = match search.literal {
-        Found::Nothing => search.nested,
-        found => found,
-    };
-    match found {
+    match search.found_in_record()? {
         Found::Nothing => Err("no such field".into()),
-        Found::Other(kind) => Err(format!("it is {kind}")),
+        Found::Other(kind, ..) => Err(format!("it is {kind}")),
         // The one string of a plain path was unescaped as it was passed; which of two of a dotted one counts shows at the end.
         Found::Text(literal) if path.parts.len() > 1 => literal.text(line, search.scratch),
         Found::Text(literal) if literal.is_escaped() => {
@@ -63,6 +55,36 @@ pub fn text_of<'a>(line: &'a str, path: &FieldPath, scratch: &'a mut Vec<u8>) ->
         }
         Found::Text(literal) => Ok(literal.raw(line)),
     }
+}
+
+/// Appends the numbers at `path` of the object on `line`, an array of them or a single one, as `JSON.parse` reads them; or says why
+/// there are none.
+pub fn numbers_of(line: &str, path: &FieldPath, out: &mut Vec<f64>) -> Result<(), String> {
+    let (scanner, scratch) = (Scanner::new(line), &mut Vec::new());
+    let mut search = Search { scanner, path, literal: Found::Nothing, nested: Found::Nothing, scratch };
+    let (kind, value) = match search.found_in_record()? {
+        Found::Nothing => return Err("no such field".into()),
+        Found::Text(_) => return Err("it is a string".into()),
+        Found::Other(kind, start, end) => (kind, &line[start..end]),
+    };
+    let items = match kind {
+        "a number" => value,
+        "an array" => value[1..value.len() - 1].trim(),
+        kind => return Err(format!("it is {kind}")),
+    };
+    if items.is_empty() {
+        return Ok(());
+    }
+    let start = out.len();
+    for item in items.split(',') {
+        // The words that Rust takes for numbers are no JSON.
+        let Ok(number) = item.trim().parse() else {
+            out.truncate(start);
+            return Err("it is an array of other things than numbers".into());
+        };
+        out.push(number);
+    }
+    Ok(())
 }
 
 struct Search<'a, 'p> {
@@ -76,6 +98,18 @@ struct Search<'a, 'p> {
 }
 
 impl Search<'_, '_> {
+    /// What stands at the path, of two places the key that is the whole path; or why the line is no record.
+    fn found_in_record(&mut self) -> Result<Found, String> {
+        self.record().map_err(|fault| match fault {
+            Fault::NotJson { expected, at } => format!("not JSON: expected {expected} at column {}", at + 1),
+            Fault::NoObject(kind) => format!("the record is {kind}, no object"),
+        })?;
+        Ok(match self.literal {
+            Found::Nothing => self.nested,
+            found => found,
+        })
+    }
+
     fn record(&mut self) -> Result<(), Fault> {
         self.scanner.space();
         let kind = self.scanner.kind();
@@ -119,7 +153,10 @@ impl Search<'_, '_> {
         match self.scanner.kind() {
             "a string" if self.path.parts.len() == 1 => self.scanner.text(self.scratch).map(Found::Text),
             "a string" => self.scanner.string().map(Found::Text),
-            kind => self.scanner.value().map(|()| Found::Other(kind)),
+            kind => {
+                let start = self.scanner.at();
+                self.scanner.value().map(|()| Found::Other(kind, start, self.scanner.at()))
+            }
         }
     }
 }
@@ -178,6 +215,28 @@ mod tests {
         ] {
             assert!(get(bad, "text").unwrap_err().starts_with("not JSON"), "{bad}");
         }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_field() {
+        let get = |line: &str, path: &str| {
+            let mut out = vec![7.0];
+            let got = numbers_of(line, &FieldPath::new(path), &mut out);
+            assert_eq!(out[0], 7.0);
+            assert!(got.is_ok() || out.len() == 1);
+            got.map(|()| out.split_off(1))
+        };
+        assert_eq!(get(r#"{"v":[1, -2.5e-3 ,0.1],"t":"x"}"#, "v").unwrap(), [1.0, -0.0025, 0.1]);
+        assert!(get(r#"{"a":{"v":[ ]}}"#, "a.v").unwrap().is_empty());
+        assert_eq!(get(r#"{"v":4,"v":5}"#, "v").unwrap(), [5.0]);
+        assert_eq!(get(r#"{"v":[1e999]}"#, "v").unwrap(), [f64::INFINITY]);
+        assert_eq!(get(r#"{"v":"1"}"#, "v").unwrap_err(), "it is a string");
+        assert_eq!(get(r#"{"v":null}"#, "v").unwrap_err(), "it is null");
+        assert_eq!(get(r#"{"w":1}"#, "v").unwrap_err(), "no such field");
+        for other in [r#"{"v":[1,"2"]}"#, r#"{"v":[[1,2]]}"#, r#"{"v":[1,null]}"#, r#"{"v":[true]}"#] {
+            assert!(get(other, "v").unwrap_err().contains("other things"), "{other}");
+        }
+        assert!(get(r#"{"v":[1,]}"#, "v").unwrap_err().starts_with("not JSON"));
     }
 
     #[test]

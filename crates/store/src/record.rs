@@ -96,6 +96,8 @@ pub enum Reason {
     TooLong(u64),
     /// Text that is not UTF-8, in a file of plain text.
     NotUtf8(usize),
+    /// It lacks something else that a pass needs: the string is the sentence.
+    Lacks(String),
 }
 
 impl BadRecord {
@@ -112,6 +114,7 @@ impl BadRecord {
             Reason::NotUtf8(at) => {
                 (format!("not UTF-8 text (byte {at} of the record)"), "convert the file to UTF-8")
             }
+            Reason::Lacks(what) => (what.clone(), "mend it"),
         };
         let message = match options.on_bad {
             OnBad::Throw => format!(

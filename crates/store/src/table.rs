@@ -93,7 +93,7 @@ fn text_columns(name: String, data_type: &DataType, out: &mut Vec<String>) {
 }
 
 /// How many rows of these row groups are decoded at a time: as many as a batch holds if they are of one size.
-fn batch_rows<'a>(groups: impl Iterator<Item = &'a RowGroupMetaData>, columns: &ProjectionMask) -> usize {
+pub fn batch_rows<'a>(groups: impl Iterator<Item = &'a RowGroupMetaData>, columns: &ProjectionMask) -> usize {
     let (mut rows, mut bytes) = (0_u64, 0_u64);
     for group in groups {
         rows = rows.saturating_add(group.num_rows().max(0) as u64);
@@ -200,7 +200,7 @@ enum Texts {
 }
 
 /// The leaf that `column` leads to, a row without one of the structs above it being null.
-fn text_array(batch: StructArray, column: &[String]) -> Result<Texts, parquet::errors::ParquetError> {
+pub fn leaf_array(batch: StructArray, column: &[String]) -> Result<ArrayRef, parquet::errors::ParquetError> {
     let missing = || parquet::errors::ParquetError::General("its columns contradict its schema".into());
     let mut array: ArrayRef = std::sync::Arc::new(batch);
     for part in column {
@@ -214,6 +214,11 @@ fn text_array(batch: StructArray, column: &[String]) -> Result<Texts, parquet::e
             }
         };
     }
+    Ok(array)
+}
+
+fn text_array(batch: StructArray, column: &[String]) -> Result<Texts, parquet::errors::ParquetError> {
+    let array = leaf_array(batch, column)?;
     Ok(match array.data_type() {
         DataType::Utf8 => Texts::Small(array.as_string::<i32>().clone()),
         DataType::LargeUtf8 => Texts::Large(array.as_string::<i64>().clone()),

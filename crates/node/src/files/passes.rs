@@ -152,7 +152,23 @@ pub struct ScoreOptions {
     pub threads: Option<u32>,
 }
 
-fn budgets(unit: &str, amounts: &[f64]) -> Vec<Budget> {
+impl From<ScoreOptions> for score::ScoreOptions {
+    fn from(o: ScoreOptions) -> Self {
+        score::ScoreOptions {
+            order: o.ngrams,
+            buckets: o.buckets,
+            min_tokens: o.min_tokens,
+            noise: o.seed.map(|seed| seed.get_u64().1),
+            budgets: budgets(&o.unit, &o.budgets),
+            spare: o.spare as usize,
+            sample: o.sample as usize,
+            keep_weights: o.keep_weights,
+            threads: o.threads.map(|n| n as usize),
+        }
+    }
+}
+
+pub(super) fn budgets(unit: &str, amounts: &[f64]) -> Vec<Budget> {
     let unit = match unit {
         "tokens" => Unit::Tokens,
         "bytes" => Unit::Bytes,
@@ -168,7 +184,7 @@ pub struct SampleColumns {
     pub tokens: Uint32Array,
 }
 
-fn columns((scores, tokens): (Vec<f64>, Vec<u32>)) -> SampleColumns {
+pub(super) fn columns((scores, tokens): (Vec<f64>, Vec<u32>)) -> SampleColumns {
     SampleColumns { scores: Float64Array::new(scores), tokens: Uint32Array::new(tokens) }
 }
 
@@ -181,6 +197,10 @@ pub struct Scored {
 }
 
 impl Scored {
+    pub(super) fn new(scored: score::Scored, unit: String, spare: usize) -> Self {
+        Scored { shared: Arc::new(Mutex::new(scored)), unit, spare }
+    }
+
     fn get(&self) -> MutexGuard<'_, score::Scored> {
         self.shared.lock().unwrap_or_else(|e| e.into_inner())
     }
@@ -230,17 +250,7 @@ pub fn score_corpus<'env>(
     let (unit, spare) = (options.unit.clone(), options.spare as usize);
     let work = move |job: &tamis_kernels::job::Job| {
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
-        let options = score::ScoreOptions {
-            order: options.ngrams,
-            buckets: options.buckets,
-            min_tokens: options.min_tokens,
-            noise: options.seed.map(|seed| seed.get_u64().1),
-            budgets: budgets(&options.unit, &options.budgets),
-            spare,
-            sample: options.sample as usize,
-            keep_weights: options.keep_weights,
-            threads: options.threads.map(|n| n as usize),
-        };
+        let options = score::ScoreOptions::from(options);
         let features = kept.and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
         let (inputs, shards) = (&corpus.inputs, &corpus.shards);
         let scored =
@@ -248,7 +258,7 @@ pub fn score_corpus<'env>(
         Ok(scored)
     };
     job.begin();
-    promise(env, Some(job), work, move |scored| Scored { shared: Arc::new(Mutex::new(scored)), unit, spare })
+    promise(env, Some(job), work, move |scored| Scored::new(scored, unit, spare))
 }
 
 /// Kept records of a chosen many that are shown at most.
@@ -259,6 +269,12 @@ const KEPT_SAMPLE: usize = 10_000;
 pub struct Chosen {
     pub(super) shared: Arc<choose::Chosen>,
     files: usize,
+}
+
+impl Chosen {
+    pub(super) fn new(chosen: choose::Chosen, files: usize) -> Self {
+        Chosen { shared: Arc::new(chosen), files }
+    }
 }
 
 #[napi]
@@ -303,7 +319,7 @@ pub fn choose_records<'env>(
         Ok((scored.choose(&budgets(&unit, &amounts), spare)?, scored.seen.files.len()))
     };
     job.begin();
-    promise(env, Some(job), work, |(chosen, files)| Chosen { shared: Arc::new(chosen), files })
+    promise(env, Some(job), work, |(chosen, files)| Chosen::new(chosen, files))
 }
 
 /// Writes the scores and tokens of every record, which the scoring pass kept in the state.

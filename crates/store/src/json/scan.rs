@@ -78,6 +78,11 @@ impl<'a> Scanner<'a> {
         self.line
     }
 
+    /// Bytes passed.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     fn peek(&self) -> u8 {
         // No JSON text holds a zero outside of its strings: past the end it stands for nothing.
         self.bytes.get(self.at).copied().unwrap_or(0)

@@ -12,6 +12,8 @@ pub mod examples;
 pub mod features;
 mod gather;
 pub mod heap;
+pub mod places;
+pub mod rate;
 pub mod read;
 pub mod score;
 pub mod seen;

@@ -26,7 +26,7 @@ const MOST_NOISE: f64 = 36.75;
 /// Records of the weights kept in one blob.
 const WEIGHTS_PIECE: usize = 1 << 20;
 /// The stream from which the sample of records is drawn: the last one, which no table uses.
-const SAMPLE_STREAM: u32 = u32::MAX;
+pub(super) const SAMPLE_STREAM: u32 = u32::MAX;
 
 /// What to keep.
 #[derive(Debug, Clone)]
@@ -70,7 +70,12 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn offer(&mut self, word: u32, index: u64, score: f64, tokens: u32) {
+    /// A sample of at most so many.
+    pub(super) fn new(size: usize) -> Self {
+        Sample { size, ..Sample::default() }
+    }
+
+    pub(super) fn offer(&mut self, word: u32, index: u64, score: f64, tokens: u32) {
         if self.heap.len() < self.size {
             self.heap.push((word, index, score.to_bits(), tokens));
         } else if self.heap.peek().is_some_and(|worst| (word, index) < (worst.0, worst.1)) {
@@ -101,14 +106,14 @@ enum Item<'a> {
     Kept(&'a Features, usize),
 }
 
-struct Batch {
-    file: u32,
-    shard: usize,
-    ends_shard: bool,
-    part: Part,
-    documents: Vec<Document>,
+pub(super) struct Batch {
+    pub(super) file: u32,
+    pub(super) shard: usize,
+    pub(super) ends_shard: bool,
+    pub(super) part: Part,
+    pub(super) documents: Vec<Document>,
     /// [documents, tables]
-    scores: Vec<f64>,
+    pub(super) scores: Vec<f64>,
 }
 
 /// Scores `inputs` against `tables` ([tables, buckets]); finished shards found in `state` are not read again, and no texts at
@@ -161,18 +166,8 @@ pub fn score_ngrams(
             Ok(batch)
         }
     };
-    let fold = |batch: Batch| {
-        let Batch { file, shard, ends_shard, .. } = batch;
-        job.advance(batch.part.totals.bytes, batch.documents.len() as u64);
-        sums.add(batch, options, state)?;
-        if ends_shard {
-            sums.end_shard(file, shard, state)?;
-        }
-        Ok(())
-    };
-    for_each(next, options.threads, job, init, work, fold)?;
-    sums.scored.seen.bytes_read = reader.bytes_read();
-    Ok(sums.scored)
+    for_each(next, options.threads, job, init, work, |batch| sums.fold(batch, options, state, job))?;
+    Ok(sums.finish(reader.bytes_read()))
 }
 
 fn score_texts(
@@ -223,7 +218,7 @@ fn score_kept(
 }
 
 /// The running result, and what the shard being folded has added to it.
-struct Sums {
+pub(super) struct Sums {
     scored: Scored,
     noise: Vec<Philox>,
     lots: Philox,
@@ -237,12 +232,12 @@ struct Sums {
 }
 
 impl Sums {
-    fn new(files: usize, options: &ScoreOptions) -> Self {
+    pub(super) fn new(files: usize, options: &ScoreOptions) -> Self {
         Sums {
             scored: Scored {
                 seen: Seen::new(files),
                 best: options.budgets.iter().map(|&budget| Best::new(budget, options.spare)).collect(),
-                sample: Sample { size: options.sample, ..Sample::default() },
+                sample: Sample::new(options.sample),
                 tables: options.budgets.len(),
                 pieces: Vec::new(),
             },
@@ -261,6 +256,39 @@ impl Sums {
             weights_held: 0,
             pieces: 0,
         }
+    }
+
+    /// Records of the shards that are done.
+    pub(super) fn records(&self) -> u64 {
+        self.index
+    }
+
+    /// What was seen of the shards that are done.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.scored.seen
+    }
+
+    /// Takes in the next batch.
+    pub(super) fn fold(
+        &mut self,
+        batch: Batch,
+        options: &ScoreOptions,
+        state: Option<&State>,
+        job: &Job,
+    ) -> Result<(), Error> {
+        let Batch { file, shard, ends_shard, .. } = batch;
+        job.advance(batch.part.totals.bytes, batch.documents.len() as u64);
+        self.add(batch, options, state)?;
+        if ends_shard {
+            self.end_shard(file, shard, state)?;
+        }
+        Ok(())
+    }
+
+    /// All of it, of so many bytes read.
+    pub(super) fn finish(mut self, bytes_read: u64) -> Scored {
+        self.scored.seen.bytes_read = bytes_read;
+        self.scored
     }
 
     fn add(&mut self, batch: Batch, options: &ScoreOptions, state: Option<&State>) -> Result<(), Error> {
@@ -368,7 +396,13 @@ impl Sums {
     }
 
     /// Adds up the finished shards at the front; returns how many there are.
-    fn restore(&mut self, shards: &[Shard], state: &State, options: &ScoreOptions, hash: bool) -> usize {
+    pub(super) fn restore(
+        &mut self,
+        shards: &[Shard],
+        state: &State,
+        options: &ScoreOptions,
+        hash: bool,
+    ) -> usize {
         for (i, shard) in shards.iter().enumerate() {
             let finished = state
                 .get("score", i as u64)

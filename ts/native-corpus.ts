@@ -1,0 +1,133 @@
+/**
+ * What the addon offers recipes that choose documents, typed.
+ * @hidden
+ * @module
+ */
+import type { NativeJob } from './native.js'
+import type {
+  NativeChosen,
+  NativeCorpus,
+  NativeFileTotals,
+  NativeSample,
+  NativeScored,
+  NativeScoreOptions,
+  NativeState,
+} from './native-files.js'
+
+type Now<T> = T | Promise<T>
+
+/** Where every record of a corpus lies. */
+export interface NativePlaces {
+  records(): number
+  /** Numbers of a vector. */
+  width(): number
+  /** [records, width]; once. */
+  takeVectors(): Float32Array
+  /** [records]; once. */
+  takeNumbers(): Float64Array
+  files(): NativeFileTotals[]
+  bad(): string[]
+  bytesRead(): number
+  hashes(): (string | null)[]
+  /** Of a random sample of the records, in their order. */
+  sample(scores: Float32Array | undefined, most: number, seed: bigint): NativeSample
+  /** The records at these places, ascending, each with its score. */
+  choose(rows: Uint32Array, scores: Float64Array): NativeChosen
+  /** The records of the highest (or lowest) scores that an amount pays for, and the nearest misses. */
+  chooseBest(
+    scores: Float32Array,
+    lowest: boolean,
+    unit: string,
+    amount: number,
+    spare: number,
+  ): NativeChosen
+}
+
+export interface NativeCorpusRecipes {
+  /** A label beyond the groups comes back in `highest`, without counts. */
+  countGroups(
+    labels: Uint32Array,
+    excluded: Uint8Array | undefined,
+    groups: number | undefined,
+    job?: NativeJob,
+  ): Now<{ highest: number; counts: Uint32Array }>
+  drawGroups(
+    labels: Uint32Array,
+    weights: Float64Array | undefined,
+    linear: boolean,
+    excluded: Uint8Array | undefined,
+    shares: Uint32Array,
+    seed: bigint,
+    stream: number,
+    job?: NativeJob,
+  ): Now<Uint32Array>
+  keepBest(
+    keys: Float64Array,
+    largest: boolean,
+    labels: Uint32Array,
+    shares: Uint32Array,
+    total: number,
+    job?: NativeJob,
+  ): Now<Uint32Array>
+  groupMeans(
+    values: Float64Array,
+    labels: Uint32Array,
+    groups: number,
+  ): { means: Float64Array; counts: Uint32Array }
+  labelsOf(labels: Uint32Array, rows: Uint32Array): Uint32Array
+  markRows(flags: Uint8Array, rows: Uint32Array): void
+  markedRows(flags: Uint8Array): Uint32Array
+  /** The first number that is NaN, infinite, or not above `above`. */
+  findNotFinite(x: Float64Array, above: number | undefined): number | null
+  findNan(x: Float64Array): number | null
+  findBadRow(dtype: string, data: Uint8Array, width: number): { row: number; zero: boolean } | null
+  assignRows(
+    dtype: string,
+    x: Uint8Array,
+    centers: Uint8Array,
+    width: number,
+    labels: Uint32Array | undefined,
+    job?: NativeJob,
+  ): Now<{ scores: Float32Array; labels: Uint32Array }>
+  maxSimilarityBefore(
+    dtype: string,
+    x: Uint8Array,
+    width: number,
+    labels: Uint32Array,
+    scores: Float32Array,
+    order: 'hard' | 'easy' | 'random',
+    seed: bigint,
+    job?: NativeJob,
+  ): Now<Float32Array>
+  rowsAtMost(similarity: Float32Array, most: number): Uint32Array
+  readVectors(
+    paths: string[],
+    name: string | undefined,
+    job: NativeJob,
+  ): Promise<{ rows: number; width: number; data: Float32Array }>
+  findPlaces(
+    corpus: NativeCorpus,
+    options: {
+      vector: string | undefined
+      number: string | undefined
+      hash: boolean
+      threads: number | undefined
+    },
+    job: NativeJob,
+  ): Promise<NativePlaces>
+  writePlaceScores(
+    path: string,
+    corpus: NativeCorpus,
+    places: NativePlaces,
+    scores: Float32Array,
+    force: boolean,
+    job: NativeJob,
+  ): Promise<void>
+  /** Every record gets the score 0. */
+  scoreEqually(
+    corpus: NativeCorpus,
+    options: NativeScoreOptions,
+    state: NativeState | undefined,
+    job: NativeJob,
+  ): Promise<NativeScored>
+}
