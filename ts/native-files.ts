@@ -20,6 +20,8 @@ export interface NativeInput {
   name: string
   format: string
   bytes: number
+  /** Which of the patterns named it. */
+  pattern: number
 }
 
 /** Input files, found and cut into shards. */
@@ -122,6 +124,8 @@ export interface NativeOutputFile {
 
 export interface NativeWritten {
   files(): NativeOutputFile[]
+  /** Bytes of text of the records written. */
+  textBytes(): number
   /** N-grams of the kept. */
   counts(): Float64Array
   highest(): NativeExample[]

@@ -7,10 +7,13 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { TamisError } from './errors.js'
 import type { NativeCluster } from './native-cluster.js'
+import type { NativeCodes } from './native-codes.js'
+import type { NativeDedup } from './native-dedup.js'
 import type { NativeDedupFiles } from './native-dedup-files.js'
 import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
 import type { NativeLinear } from './native-linear.js'
+import type { NativeWeights } from './native-weights.js'
 import type { NativeWeightsFiles } from './native-weights-files.js'
 import { platformName } from './platform.js'
 
@@ -30,7 +33,16 @@ export interface NativeTexts {
 }
 
 /** What the addon exports. Functions with a last `job` work at once without it, and return a promise with it. */
-export interface Native extends NativeFiles, NativeDedupFiles, NativeLinear, NativeDiversity, NativeCluster, NativeWeightsFiles {
+export interface Native
+  extends NativeFiles,
+    NativeDedup,
+    NativeDedupFiles,
+    NativeLinear,
+    NativeCodes,
+    NativeDiversity,
+    NativeCluster,
+    NativeWeights,
+    NativeWeightsFiles {
   Job: new () => NativeJob
   /** `name` is what a message calls the array. */
   Texts: new (

@@ -128,7 +128,7 @@ export function groupTargets(flag: string, given: unknown): string[] | Record<st
   for (const [i, match] of named.entries()) {
     if (match === null) {
       throw new UsageError(
-        `${flag} ${list[i]} has no name, but others have: give every target one (NAME=FILE), or none`,
+        `${flag} ${list[i]} has no name, but others have: give every one a name (NAME=FILE), or none`,
       )
     }
     const [, name, file] = match as unknown as [string, string, string]

@@ -6,12 +6,14 @@
  */
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
+import { dedupCommand } from './dedup.js'
 import { doctorCommand } from './doctor.js'
 import { EXIT_STATUS, exitStatus, explain } from './failures.js'
 import { ngramsCommand } from './ngrams.js'
 import { recipesCommand } from './recipes.js'
 import { selectCommand } from './select.js'
 import { tolerateClosedOutput } from './terminal.js'
+import { weightsCommand } from './weights.js'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
@@ -28,6 +30,8 @@ export function buildProgram(words: readonly string[]): Command {
     .version(version, '-v, --version', 'print the version')
     .addHelpText('after', EXIT_NOTES)
   program.addCommand(selectCommand(words))
+  program.addCommand(dedupCommand(words))
+  program.addCommand(weightsCommand())
   program.addCommand(ngramsCommand())
   program.addCommand(recipesCommand())
   program.addCommand(doctorCommand())

@@ -3,6 +3,14 @@
  * @module
  */
 export {
+  dedupFilesExact,
+  dedupFilesNear,
+  type ExactFileOptions,
+  type FileDedup,
+  type NearFileOptions,
+} from './dedup-files.js'
+export type { DedupPass, FileDedupOptions, FileSources } from './dedup-files-options.js'
+export {
   type ImportanceOptions,
   importanceResample,
   importanceWeights,
@@ -26,3 +34,21 @@ export {
 export { readScores, type Scores } from './scores.js'
 export type { FileSelection } from './select-files.js'
 export type { FileSelectionOptions, SelectionPass } from './select-files-options.js'
+export {
+  cleanText,
+  dedupExact,
+  dedupNear,
+  type ExactOptions,
+  filterShort,
+  type ShortOptions,
+} from './slimpajama.js'
+export { BloomFilter, type BloomOptions } from './slimpajama-bloom.js'
+export { type Mixed, type MixOptions, mixSources } from './slimpajama-mix.js'
+export {
+  type BatchOptions,
+  type Deduplicated,
+  NearDeduplicator,
+  type NearOptions,
+  type SpillOptions,
+} from './slimpajama-near.js'
+export type { Sources } from './slimpajama-sources.js'

@@ -2,10 +2,10 @@
  * Killed at any moment: the output is the earlier complete result, the new complete one, or nothing that looks
  * complete, and the same call with resume gives the bytes of a run that nobody killed.
  */
-import { createHash } from 'node:crypto'
 import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import test from 'ava'
+import { complete, contents } from './places.js'
 import { needFailpoints, type Outcome, withFailpoint } from './run.js'
 import { documents, folder, lcg, split, write } from './support.js'
 
@@ -18,37 +18,6 @@ const SCENARIOS = [
   { name: 'a folder in the place of an earlier one', out: 'kept', earlier: true, scores: false },
 ]
 const RANDOM = 50
-
-/** What lies where the output goes, if it is complete: its manifest's word, checked; what differs from run to run left out. */
-async function complete(dir: string, out: string): Promise<string | undefined> {
-  const manifest = await readFile(
-    out === 'kept' ? join(dir, out, 'manifest.json') : join(dir, `${out}.manifest.json`),
-    'utf8',
-  ).catch(() => undefined)
-  if (manifest === undefined) return undefined
-  const { startedAt: _, seconds: __, ...said } = JSON.parse(manifest)
-  for (const { path, sha256, bytes } of said.outputs) {
-    const file = await readFile(path)
-    if (file.length !== bytes || createHash('sha256').update(file).digest('hex') !== sha256) return 'damaged'
-  }
-  return JSON.stringify(said)
-}
-
-/** Everything in a folder but the hidden, with a digest of each file that is no manifest. */
-async function contents(dir: string): Promise<Record<string, string>> {
-  const all: Record<string, string> = {}
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    const name = relative(dir, path)
-    if (entry.isDirectory()) continue
-    all[name] = name.endsWith('manifest.json')
-      ? 'manifest'
-      : createHash('sha256')
-          .update(await readFile(path))
-          .digest('hex')
-  }
-  return all
-}
 
 for (const [number, { name, out, earlier, scores }] of SCENARIOS.entries()) {
   test(`killed while it writes ${name}`, async (t) => {

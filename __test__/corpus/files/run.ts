@@ -48,9 +48,10 @@ export async function withFailpoint(
   args: unknown[],
   failpoint: string | undefined,
   env: Record<string, string> = {},
+  call?: string,
 ): Promise<Outcome> {
   return inProcess(
-    { args },
+    { ...(call !== undefined && { call }), args },
     {
       env: {
         TAMIS_NATIVE: FAILPOINTS,

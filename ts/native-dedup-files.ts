@@ -1,0 +1,94 @@
+/**
+ * What the addon offers to find duplicates in files, typed.
+ * @hidden
+ * @module
+ */
+import type { NativeJob } from './native.js'
+import type {
+  NativeCorpus,
+  NativeFileTotals,
+  NativeOutput,
+  NativeState,
+  NativeWritten,
+} from './native-files.js'
+
+/** What the marking pass saw of one corpus. */
+export interface NativeSeen {
+  files: NativeFileTotals[]
+  bad: string[]
+  bytesRead: number
+  /** SHA-256 of each file. */
+  hashes: (string | null)[]
+}
+
+/** Marked documents. */
+export interface NativeDigested {
+  /** Of each corpus; the last one is the one that is written. */
+  seen(): NativeSeen[]
+  /** Bytes that finding the groups goes through. */
+  linkBytes(): number
+}
+
+/** Documents, and which of them are the same. */
+export interface NativeDuplicates {
+  counts(): {
+    /** Documents of each file. */
+    kept: number[]
+    /** Documents dropped because of one that is only compared with. */
+    matched: number
+    /** Groups of two and more. */
+    clusters: number
+  }
+}
+
+export interface NativeDedupFiles {
+  /** Marks the documents; those of `against` are only compared with. */
+  digestCorpora(
+    against: NativeCorpus | undefined,
+    corpus: NativeCorpus,
+    options: {
+      /** Of exact duplicates: clean the texts first. */
+      clean: boolean
+      /** Undefined: exact duplicates. */
+      near:
+        | {
+            ngram: number
+            numPerm: number
+            seed: bigint
+            bands: number
+            rows: number
+            /** The least estimated Jaccard similarity of a link, where that is verified. */
+            verify: number | undefined
+          }
+        | undefined
+      /** Of each file, where documents are compared within a source alone. */
+      sources: number[] | undefined
+      memory: number
+      threads: number | undefined
+    },
+    state: NativeState | undefined,
+    job: NativeJob,
+  ): Promise<NativeDigested>
+  /** Uses the marks up. */
+  findDuplicates(
+    digested: NativeDigested,
+    state: NativeState | undefined,
+    job: NativeJob,
+  ): Promise<NativeDuplicates>
+  /** Writes one document of each group to the output, if there is one. */
+  writeDistinct(
+    corpus: NativeCorpus,
+    duplicates: NativeDuplicates,
+    output: NativeOutput | undefined,
+    threads: number | undefined,
+    job: NativeJob,
+  ): Promise<NativeWritten>
+  writeClusters(
+    path: string,
+    against: NativeCorpus | undefined,
+    corpus: NativeCorpus,
+    duplicates: NativeDuplicates,
+    force: boolean,
+    job: NativeJob,
+  ): Promise<void>
+}
