@@ -15,6 +15,7 @@ export * as signals from './signals/index.js'
 export { type Float16Like, type Tensor, type TensorData, type TensorType, tensor } from './tensor.js'
 export { setThreads, threads } from './threads.js'
 export * as vectors from './vectors/index.js'
+export * as weights from './weights/index.js'
 
 /** The version of this package's addon. */
 export const version: string = native.version()

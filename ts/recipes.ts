@@ -44,6 +44,10 @@ export const operations: readonly string[] = [
   'pairwise',
   'nearest',
   'kMeans',
+  'sparsify',
+  'quantize',
+  'dequantize',
+  'ternarize',
 ]
 
 /**

@@ -63,3 +63,8 @@ export function now<T, V>({ call, finish }: Operation<T, V>): V {
     throw fromCall(error)
   }
 }
+
+/** Calls the addon at once: what it throws is a `TamisError`. */
+export function atOnce<T>(call: () => T): T {
+  return now({ call, finish: (value) => value })
+}

@@ -45,6 +45,14 @@ export {
   svdSync,
 } from './factor.js'
 export {
+  type LshParams,
+  lshParams,
+  lshParamsSync,
+  type MinHashOptions,
+  minHash,
+  minHashSync,
+} from './minhash.js'
+export {
   type CountNgramsOptions,
   countNgrams,
   countNgramsSync,
@@ -53,6 +61,14 @@ export {
   type NgramOptions,
   type NgramRows,
 } from './ngrams.js'
+export {
+  dequantize,
+  dequantizeSync,
+  type Quantized,
+  type QuantizeOptions,
+  quantize,
+  quantizeSync,
+} from './quantize.js'
 export {
   below,
   belowSync,
@@ -79,3 +95,5 @@ export {
   topK,
   topKSync,
 } from './select.js'
+export { type Sparse, type SparsifyOptions, sparsify, sparsifySync } from './sparsify.js'
+export { type TernarizeOptions, type TernaryTensor, ternarize, ternarizeSync } from './ternary.js'

@@ -3,8 +3,10 @@
 //! Elementwise passes, in parallel; a piece of a tensor may be given in place of a whole one.
 
 use crate::job::{Aborted, Job};
+use crate::merge::{UpdateError, check_finite};
 use crate::real::{NotFinite, Real, Stopped};
 use crate::tasks;
+use std::borrow::Cow;
 
 /// The sum of the updates, in their order and their precision.
 ///
@@ -61,6 +63,89 @@ pub fn task_mask<T: Real>(
     let (ones, finite): (Vec<u64>, Vec<bool>) = tasks.into_iter().unzip();
     all_finite(finite)?;
     Ok(ones.into_iter().sum())
+}
+
+/// The masks of several updates that are in memory, each of the same parts, and how many items of each update's are 1.
+/// `merged` is what they are compared with: their sum, or what is given.
+///
+/// # Errors
+/// [`UpdateError::NotFinite`] for a NaN or infinity in an update; of one in `merged`, or in the sum, the update's number
+/// is that of the updates.
+///
+/// # Panics
+/// If the updates and lambdas differ in number, or the parts in length.
+pub fn task_masks<T: Real>(
+    updates: &[Vec<&[T]>],
+    merged: Option<&[&[T]]>,
+    lambdas: &[f64],
+    job: &Job,
+) -> Result<(Vec<Vec<Vec<u8>>>, Vec<u64>), UpdateError> {
+    assert_eq!(lambdas.len(), updates.len(), "a lambda for each update");
+    check_finite(updates, job)?;
+    let parts = updates.first().map_or(0, Vec::len);
+    let mut masks = vec![Vec::with_capacity(parts); updates.len()];
+    let mut ones = vec![0; updates.len()];
+    for part in 0..parts {
+        let stopped = |stopped: Stopped| match stopped {
+            Stopped::NotFinite => UpdateError::NotFinite { update: updates.len(), part },
+            Stopped::Aborted => UpdateError::Aborted,
+        };
+        let sum = merged_part(updates, merged, part, job).map_err(stopped)?;
+        for (t, update) in updates.iter().enumerate() {
+            let mut mask = vec![0; sum.len()];
+            ones[t] += task_mask(update[part], &sum, lambdas[t], &mut mask, job).map_err(stopped)?;
+            masks[t].push(mask);
+        }
+    }
+    Ok((masks, ones))
+}
+
+/// A part of what was given, or of the sum.
+fn merged_part<'a, T: Real>(
+    updates: &[Vec<&[T]>],
+    merged: Option<&[&'a [T]]>,
+    part: usize,
+    job: &Job,
+) -> Result<Cow<'a, [T]>, Stopped> {
+    if let Some(merged) = merged {
+        return Ok(Cow::Borrowed(merged[part]));
+    }
+    let slices: Vec<&[T]> = updates.iter().map(|update| update[part]).collect();
+    let mut sum = vec![T::default(); updates[0][part].len()];
+    sum_updates(&slices, &mut sum, job)?;
+    Ok(Cow::Owned(sum))
+}
+
+/// What several updates that are in memory come to where the mask is 1: `merged`, or their sum.
+///
+/// # Errors
+/// As of [`task_masks`].
+///
+/// # Panics
+/// If the numbers of parts or their lengths differ.
+pub fn merge_masked<T: Real>(
+    updates: &[Vec<&[T]>],
+    merged: Option<&[&[T]]>,
+    mask: &[Vec<u8>],
+    job: &Job,
+) -> Result<Vec<Vec<f32>>, UpdateError> {
+    check_finite(updates, job)?;
+    if let Some(merged) = merged {
+        check_finite(&[merged.to_vec()], job).map_err(|error| match error {
+            UpdateError::NotFinite { part, .. } => UpdateError::NotFinite { update: updates.len(), part },
+            UpdateError::Aborted => UpdateError::Aborted,
+        })?;
+    }
+    let one = |(part, mask): (usize, &Vec<u8>)| {
+        let sum = merged_part(updates, merged, part, job).map_err(|stopped| match stopped {
+            Stopped::NotFinite => UpdateError::NotFinite { update: updates.len(), part },
+            Stopped::Aborted => UpdateError::Aborted,
+        })?;
+        let mut out = vec![0.0; mask.len()];
+        apply_mask(mask, &sum, &mut out, job)?;
+        Ok(out)
+    };
+    mask.iter().enumerate().map(one).collect()
 }
 
 fn all_finite(tasks: Vec<bool>) -> Result<(), Stopped> {
@@ -168,6 +253,30 @@ mod tests {
         let mut histogram = [0; 3];
         let bad = agreement(&[&[1], &[2]], 1, &mut mask, &mut histogram, &job);
         assert_eq!(bad, Err(MaskError::NotMask { mask: 1 }));
+    }
+
+    #[test]
+    fn updates_in_memory_go_part_by_part() {
+        let job = Job::default();
+        let (a, b) = ([1.0f32, 0.1, 0.0], [0.5f32, 0.9, 0.0]);
+        let updates = [vec![&a[..1], &a[1..]], vec![&b[..1], &b[1..]]];
+        let (masks, ones) = task_masks(&updates, None, &[0.4, 0.4], &job).unwrap();
+        assert_eq!((masks, ones), (vec![vec![vec![1], vec![0, 0]], vec![vec![1], vec![1, 0]]], vec![1, 2]));
+        let merged = [&a[..1], &a[1..]];
+        let (masks, ones) = task_masks(&updates[..1], Some(&merged), &[0.4], &job).unwrap();
+        assert_eq!((masks, ones), (vec![vec![vec![1], vec![1, 0]]], vec![2]));
+        let mask = [vec![1], vec![0, 1]];
+        assert_eq!(merge_masked(&updates, None, &mask, &job), Ok(vec![vec![1.5], vec![0.0, 0.0]]));
+        assert_eq!(
+            merge_masked(&updates, Some(&merged), &[vec![0], vec![1, 1]], &job),
+            Ok(vec![vec![0.0], vec![0.1, 0.0]])
+        );
+        let bad = [f32::NAN];
+        let (first, last) = (vec![&a[..1]], vec![&bad[..]]);
+        let wrong = |update| UpdateError::NotFinite { update, part: 0 };
+        assert_eq!(task_masks(&[first.clone(), last.clone()], None, &[0.4; 2], &job).unwrap_err(), wrong(1));
+        assert_eq!(task_masks(&[first.clone()], Some(&last), &[0.4], &job).unwrap_err(), wrong(1));
+        assert_eq!(merge_masked(&[first], Some(&last), &[vec![1]], &job).unwrap_err(), wrong(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! pass over every update, in parallel. A piece of a tensor may be given with its own cuts.
 
 use crate::job::{Aborted, Job};
-use crate::magnitude::PartCut;
+use crate::magnitude::{Cut, PartCut, first_not_finite, keep_count, select_parts};
 use crate::real::{NotFinite, Real, Stopped};
 use crate::tasks;
 
@@ -133,6 +133,93 @@ fn merge_block<T: Real>(
     elected
 }
 
+/// How each update is trimmed: to a share of its largest magnitudes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trim {
+    /// In (0, 1].
+    pub density: f64,
+    /// Ranks all tensors of an update as one vector; else each tensor apart. The same holds for the majority sign.
+    pub whole: bool,
+}
+
+/// Why updates cannot be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdateError {
+    /// A NaN or infinity in this part of this update.
+    NotFinite {
+        update: usize,
+        part: usize,
+    },
+    Aborted,
+}
+
+impl From<Aborted> for UpdateError {
+    fn from(_: Aborted) -> Self {
+        UpdateError::Aborted
+    }
+}
+
+/// The first part of an update that holds a NaN or infinity, as an error.
+pub(crate) fn check_finite<T: Real>(updates: &[Vec<&[T]>], job: &Job) -> Result<(), UpdateError> {
+    for (update, parts) in updates.iter().enumerate() {
+        for (part, x) in parts.iter().enumerate() {
+            let tasks = tasks::each(x.len(), job, |range| first_not_finite(&x[range]))?;
+            if tasks.into_iter().any(|place| place.is_some()) {
+                return Err(UpdateError::NotFinite { update, part });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Merges updates that are in memory, each of the same parts: [`elect_merge`] of every part with cuts of the scope, held
+/// once more where the majority asks for it. O(updates n).
+///
+/// # Panics
+/// If the updates and weights differ in number, or the parts in length.
+pub fn trim_merge<T: Real>(
+    updates: &[Vec<&[T]>],
+    trim: Trim,
+    weights: &[f64],
+    merge: Merge,
+    job: &Job,
+) -> Result<Vec<Vec<f32>>, UpdateError> {
+    check_finite(updates, job)?;
+    let parts = updates.first().map_or(0, Vec::len);
+    let scopes: Vec<std::ops::Range<usize>> =
+        if trim.whole { vec![0..parts] } else { (0..parts).map(|part| part..part + 1).collect() };
+    let mut merged: Vec<Vec<f32>> = Vec::with_capacity(parts);
+    for scope in scopes {
+        let cut = |parts: &[&[T]]| {
+            let n: u64 = parts.iter().map(|part| part.len() as u64).sum();
+            let keep = keep_count(trim.density, n);
+            // All are finite: nothing but a stop ends it.
+            let cut = if keep >= n { Ok(Cut::all()) } else { select_parts(parts, keep, job) };
+            let mut cut = cut.map_err(|_| Aborted)?;
+            Ok(parts.iter().map(|part| cut.part(part)).collect::<Vec<PartCut<T>>>())
+        };
+        let cuts: Vec<Vec<PartCut<T>>> =
+            updates.iter().map(|update| cut(&update[scope.clone()])).collect::<Result<_, Aborted>>()?;
+        let elect = |majority: f64, merged: &mut [Vec<f32>]| {
+            let mut elected = Elected::default();
+            for (part, out) in merged.iter_mut().enumerate() {
+                let slices: Vec<&[T]> = updates.iter().map(|update| update[scope.start + part]).collect();
+                let cuts: Vec<PartCut<T>> = cuts.iter().map(|cuts| cuts[part]).collect();
+                elected = elected.and(elect_merge(&slices, &cuts, weights, merge, majority, out, job)?);
+            }
+            Ok::<_, Aborted>(elected)
+        };
+        let mut of_scope: Vec<Vec<f32>> =
+            updates[0][scope.clone()].iter().map(|part| vec![0.0; part.len()]).collect();
+        let elected = elect(1.0, &mut of_scope)?;
+        if elected.undecided > 0 && elected.balance < 0 {
+            elect(-1.0, &mut of_scope)?;
+        }
+        merged.append(&mut of_scope);
+    }
+    Ok(merged)
+}
+
 /// `model - base`.
 ///
 /// # Errors
@@ -207,7 +294,6 @@ fn finite(out: &mut [f32], job: &Job, item: impl Fn(usize) -> f32 + Sync) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::magnitude::{keep_count, select_parts};
     use proptest::prelude::*;
 
     /// One number after the other.
@@ -300,6 +386,31 @@ mod tests {
         assert_eq!(weighted_sum(&[&[f32::MAX][..]], &[2.0], &mut out, &job), Err(Stopped::NotFinite));
         assert_eq!(add_scaled(&[1.0f64], &[2.0], 0.5, &mut out, &job), Ok(()));
         assert_eq!(out, [2.0]);
+    }
+
+    #[test]
+    fn what_cancels_takes_the_majority_of_its_scope() {
+        let (a, b) = ([0.5f32, -0.25, -2.0], [-0.5f32, -0.5, -1.0]);
+        let (c, d) = ([1.0f32, 2.0], [-1.0f32, 2.0]);
+        let updates = [vec![&a[..], &c[..]], vec![&b[..], &d[..]]];
+        let merge = |whole: bool| {
+            let trim = Trim { density: 1.0, whole };
+            trim_merge(&updates, trim, &[1.0; 2], Merge::Mean, &Job::default()).unwrap()
+        };
+        assert_eq!(merge(true), [vec![-0.5, -0.375, -1.5], vec![-1.0, 2.0]]);
+        assert_eq!(merge(false), [vec![-0.5, -0.375, -1.5], vec![1.0, 2.0]]);
+    }
+
+    #[test]
+    fn updates_of_nothing_and_of_what_is_not_finite() {
+        let trim = Trim { density: 0.2, whole: true };
+        let merge = |updates: &[Vec<&[f32]>]| {
+            trim_merge(updates, trim, &vec![1.0; updates.len()], Merge::Sum, &Job::default())
+        };
+        assert_eq!(merge(&[vec![], vec![]]), Ok(vec![]));
+        assert_eq!(merge(&[vec![&[]], vec![&[]]]), Ok(vec![vec![]]));
+        let bad = merge(&[vec![&[1.0], &[1.0]], vec![&[1.0], &[f32::NAN]]]);
+        assert_eq!(bad, Err(UpdateError::NotFinite { update: 1, part: 1 }));
     }
 
     proptest! {

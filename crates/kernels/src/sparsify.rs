@@ -67,6 +67,7 @@ fn mask<T: Copy + Send + Sync>(
 ) -> Result<Vec<u8>, Aborted> {
     assert!(x.is_empty() || x.len().is_multiple_of(width), "x must hold whole rows of {width}");
     assert!(x.is_empty() || keep <= width, "keep must be at most {width}, got {keep}");
+    let width = width.max(1);
     let mut mask = vec![0; x.len()];
     let rows = |(x, mask): (&[T], &mut [u8])| {
         job.check()?;

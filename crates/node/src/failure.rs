@@ -23,6 +23,11 @@ impl Failure {
         Failure { code: "ERR_TAMIS_SHAPE", message: message.into() }
     }
 
+    /// Bytes that are not what they should be.
+    pub fn format(message: impl Into<String>) -> Self {
+        Failure { code: "ERR_TAMIS_FORMAT", message: message.into() }
+    }
+
     /// A defect of tamis itself: the message of a panic that was caught at the border.
     pub fn internal(panic: Box<dyn std::any::Any + Send>) -> Self {
         let message = match panic.downcast::<String>() {

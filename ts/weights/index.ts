@@ -1,0 +1,51 @@
+/**
+ * Recipes that choose weights and bits: updates compressed, merged and told apart.
+ * @module
+ */
+export {
+  type CompressedUpdate,
+  compressUpdate,
+  decodeTernary,
+  dotTernary,
+  encodeTernary,
+  expandTernary,
+  multiplyTernary,
+  readTernary,
+  type TernarizeOptions,
+  type TernaryCost,
+  type TernaryTensor,
+  writeTernary,
+} from './compeft.js'
+export {
+  type CompressedFiles,
+  type CompressFilesOptions,
+  compressUpdateFiles,
+  type ExpandFilesOptions,
+  expandUpdateFiles,
+} from './compress-files.js'
+export {
+  type MergedFiles,
+  type MergeFilesOptions,
+  type MergeMethod,
+  mergeFiles,
+} from './merge-files.js'
+export type {
+  BaseOptions,
+  WeightsFileOptions,
+  WeightsFiles,
+  WeightsPass,
+  WeightsProgress,
+  WeightsType,
+} from './run-files.js'
+export type { MaskDict, StateDict } from './state-dict.js'
+export {
+  type Consensus,
+  consensusMask,
+  type MaskTasksOptions,
+  maskTasks,
+  mergeConsensus,
+  readTask,
+  type TaskMasks,
+  writeTasks,
+} from './tall-masks.js'
+export { addUpdate, type MergeTiesOptions, mergeTies, taskVector } from './ties.js'
