@@ -124,6 +124,14 @@ pub fn lengths(texts: &Texts, job: &Job) -> Result<Vec<u32>, Aborted> {
     Ok(runs?.concat())
 }
 
+/// 1 for every text of at least `min_chars` code points and for those whose source is `exempt`, given each text's source; 0
+/// for the others.
+pub fn long_enough(lengths: &[u32], min_chars: u32, exempt: Option<(&[u32], &[u32])>) -> Vec<u8> {
+    let is_exempt = |i: usize| exempt.is_some_and(|(sources, exempt)| exempt.contains(&sources[i]));
+    let keep = |(i, &length): (usize, &u32)| u8::from(length >= min_chars || is_exempt(i));
+    lengths.iter().enumerate().map(keep).collect()
+}
+
 /// The widest way over ASCII that this processor has.
 fn fastest() -> fn(&mut Cleaned, &[u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
@@ -202,6 +210,8 @@ mod tests {
     fn lengths_are_those_of_the_clean_texts() {
         let texts: Texts = ["A - b", "", "\u{130}!", "x"].into_iter().collect();
         assert_eq!(lengths(&texts, &Job::default()), Ok(vec![3, 0, 2, 1]));
+        assert_eq!(long_enough(&[3, 0, 2, 1], 2, None), [1, 0, 1, 0]);
+        assert_eq!(long_enough(&[3, 0, 2, 1], 2, Some((&[0, 5, 6, 0], &[6, 5]))), [1, 1, 1, 0]);
         let job = Job::default();
         job.stop();
         assert_eq!(lengths(&texts, &job), Err(Aborted));

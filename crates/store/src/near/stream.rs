@@ -4,7 +4,7 @@ use super::{DuplicateFinder, Settings};
 use crate::error::Error;
 use std::path::PathBuf;
 use tamis_kernels::job::Job;
-use tamis_kernels::lsh::Banding;
+use tamis_kernels::lsh::{self, Banding};
 use tamis_kernels::minhash::min_hash;
 use tamis_kernels::near::{Linker, Verify};
 use tamis_kernels::ngrams::Texts;
@@ -17,9 +17,12 @@ pub struct NearSettings {
     /// Values of a signature.
     pub num_perm: usize,
     pub seed: u64,
-    pub banding: Banding,
-    /// The least estimated similarity of linked documents, where that is asked for.
-    pub threshold: Option<f64>,
+    /// Default: the bands and rows that fit the threshold best.
+    pub banding: Option<Banding>,
+    /// The similarity from which on documents are duplicates.
+    pub threshold: f64,
+    /// Whether the estimated similarity of linked documents must reach the threshold.
+    pub verify: bool,
     /// Only documents of one source are linked.
     pub local: bool,
     /// A folder for what memory does not hold, and how much it may hold; without one all is in memory, and what is kept so far
@@ -53,19 +56,17 @@ pub struct NearStream {
 }
 
 enum Engine {
+    /// Nothing came yet.
+    Idle,
     InMemory(Linker),
-    Spilling(Option<DuplicateFinder<u64>>),
+    Spilling(Banding, DuplicateFinder<u64>),
     /// It has finished, or a file could not be written.
     Closed,
 }
 
 impl NearStream {
     pub fn new(settings: NearSettings) -> Self {
-        let engine = match settings.spill {
-            Some(_) => Engine::Spilling(None),
-            None => Engine::InMemory(Linker::new(settings.banding, settings.num_perm, settings.threshold)),
-        };
-        NearStream { settings, engine, prefer: None }
+        NearStream { settings, engine: Engine::Idle, prefer: None }
     }
 
     /// Adds a batch: the number of each document's source, where the scope is local, and its preference, with every batch or
@@ -87,7 +88,7 @@ impl NearStream {
         if *self.prefer.get_or_insert(preferences.is_some()) != preferences.is_some() {
             return Err(Error::range("prefer must be given with every batch or with none"));
         }
-        let NearSettings { ngram, num_perm, seed, banding, local, .. } = self.settings;
+        let NearSettings { ngram, num_perm, seed, local, verify, .. } = self.settings;
         let hashed;
         let signatures = match batch {
             Batch::Signatures(signatures) => signatures,
@@ -97,27 +98,27 @@ impl NearStream {
             }
         };
         let sources = sources.filter(|_| local);
+        if matches!(self.engine, Engine::Idle) {
+            self.engine = self.settings.engine(preferences.is_some());
+        }
         match &mut self.engine {
             Engine::InMemory(linker) => {
                 let first = linker.add(signatures, sources, preferences, job)?;
                 Ok(Added { first, keep: linker.keep_since(first) })
             }
-            Engine::Spilling(finder) => {
-                let finder = finder.get_or_insert_with(|| {
-                    DuplicateFinder::new(finder_settings(&self.settings, preferences.is_some()))
-                });
+            Engine::Spilling(banding, finder) => {
                 let mut keys = Vec::new();
                 for (i, signature) in signatures.chunks_exact(num_perm).enumerate() {
                     banding.digests(signature, sources.map(|sources| sources[i]), &mut keys);
                 }
-                let piled = if self.settings.threshold.is_some() { signatures } else { &[] };
-                let added = finder.add(&keys, piled, preferences.unwrap_or(&[]));
+                let added =
+                    finder.add(&keys, if verify { signatures } else { &[] }, preferences.unwrap_or(&[]));
                 if added.is_err() {
                     self.engine = Engine::Closed;
                 }
-                Ok(Added { first: added?, keep: vec![1; keys.len() / banding.bands] })
+                Ok(Added { first: added?, keep: vec![1; signatures.len() / num_perm] })
             }
-            Engine::Closed => Err(closed()),
+            Engine::Idle | Engine::Closed => Err(closed()),
         }
     }
 
@@ -127,22 +128,29 @@ impl NearStream {
     /// A stream that has finished; a job that was stopped; a spill file that cannot be read.
     pub fn finish(&mut self, job: &Job) -> Result<Vec<u32>, Error> {
         match std::mem::replace(&mut self.engine, Engine::Closed) {
+            Engine::Idle => Ok(Vec::new()),
             Engine::InMemory(linker) => Ok(linker.finish()),
-            Engine::Spilling(None) => Ok(Vec::new()),
-            Engine::Spilling(Some(finder)) => finder.finish(job),
+            Engine::Spilling(_, finder) => finder.finish(job),
             Engine::Closed => Err(closed()),
         }
     }
 }
 
-fn finder_settings(settings: &NearSettings, prefer: bool) -> Settings {
-    let (folder, memory) = settings.spill.clone().unzip();
-    Settings {
-        bands: settings.banding.bands,
-        verify: settings.threshold.map(|threshold| Verify { num_perm: settings.num_perm, threshold }),
-        prefer,
-        memory: memory.unwrap_or(u64::MAX),
-        folder,
+impl NearSettings {
+    fn engine(&self, prefer: bool) -> Engine {
+        let NearSettings { num_perm, threshold, .. } = *self;
+        let banding = self.banding.unwrap_or_else(|| lsh::params(threshold, num_perm));
+        let Some((folder, memory)) = &self.spill else {
+            return Engine::InMemory(Linker::new(banding, num_perm, self.verify.then_some(threshold)));
+        };
+        let finder = DuplicateFinder::new(Settings {
+            bands: banding.bands,
+            verify: self.verify.then_some(Verify { num_perm, threshold }),
+            prefer,
+            memory: *memory,
+            folder: Some(folder.clone()),
+        });
+        Engine::Spilling(banding, finder)
     }
 }
 
@@ -159,8 +167,9 @@ mod tests {
             ngram: 5,
             num_perm: 32,
             seed: 1,
-            banding: Banding { bands: 8, rows: 4 },
-            threshold: None,
+            banding: Some(Banding { bands: 8, rows: 4 }),
+            threshold: 0.8,
+            verify: false,
             local: false,
             spill,
         }
