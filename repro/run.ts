@@ -6,9 +6,17 @@
  */
 import { argv } from 'node:process'
 import type { Conditions } from './check.js'
+import { reproduce as compeft } from './compeft.js'
 import { reproduce as dsir } from './dsir.js'
+import { reproduce as tallMasks } from './tall-masks.js'
+import { reproduce as ties } from './ties.js'
 
-const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = { dsir }
+const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
+  dsir,
+  compeft,
+  ties,
+  'tall-masks': tallMasks,
+}
 
 const names = argv.slice(2)
 const unknown = names.filter((name) => !(name in HEADLINES))

@@ -1,0 +1,63 @@
+/**
+ * One base of upright digits, and a model fine-tuned for each of four views of them.
+ * @module
+ */
+import { weights } from 'tamis'
+import { accuracy, type Digits, digits, see, trained, untrained, VIEWS } from './digits.js'
+
+/** A view's model and digits. */
+export interface Task {
+  view: string
+  update: weights.StateDict
+  /** Of the fine-tuned model. */
+  accuracy: number
+  validation: Digits
+  test: Digits
+}
+
+/** Trains the base and the four models. */
+export function viewTasks(): { base: weights.StateDict; tasks: Task[] } {
+  const { train, validation, test } = digits()
+  const base = trained(untrained(), train, 5, 1e-3)
+  const tasks = VIEWS.map((view) => {
+    const tuned = trained(base, see(train, view), 4, 5e-4)
+    const own = see(test, view)
+    return {
+      view,
+      update: weights.taskVector(tuned, base),
+      accuracy: accuracy(tuned, own),
+      validation: see(validation, view),
+      test: own,
+    }
+  })
+  return { base, tasks }
+}
+
+/** The mean accuracy over the views. */
+export function meanAccuracy(model: weights.StateDict, digits: readonly Digits[]): number {
+  return digits.reduce((sum, view) => sum + accuracy(model, view), 0) / digits.length
+}
+
+/** The update at its best scale, 0.1 to 3.0 by the validation digits, and the model. */
+export function atBestScale(
+  base: weights.StateDict,
+  update: weights.StateDict,
+  tasks: readonly Task[],
+): { lambda: number; model: weights.StateDict } {
+  const validation = tasks.map((task) => task.validation)
+  let [best, lambda, model] = [-1, 0, base]
+  for (let tenths = 1; tenths <= 30; tenths++) {
+    const scaled = weights.addUpdate(base, update, { lambda: tenths / 10 })
+    const score = meanAccuracy(scaled, validation)
+    if (score > best) [best, lambda, model] = [score, tenths / 10, scaled]
+  }
+  return { lambda, model }
+}
+
+/** The plain sum of the tasks' updates: task arithmetic. */
+export function sumOf(tasks: readonly Task[]): weights.StateDict {
+  return tasks.reduce<weights.StateDict>(
+    (sum, { update }, i) => (i === 0 ? update : weights.addUpdate(sum, update)),
+    {},
+  )
+}
