@@ -16,3 +16,16 @@ export {
   type UniformizeOptions,
   uniformizeWeights,
 } from './meaningful-diversity.js'
+export {
+  AttributedIndex,
+  type AttributedIndexOptions,
+  type AttributeFilter,
+  allocateBits,
+  type DistanceBounds,
+  designCells,
+  packCodes,
+  quantizedBounds,
+  type SearchAnswer,
+  type SearchOptions,
+  unpackCodes,
+} from './squash.js'

@@ -49,11 +49,12 @@ pub fn unit_rows<T: Real>(x: &[T], width: usize) -> Result<Vec<T>, usize> {
     }
     let zero = threads::pool().install(|| {
         let tasks = out.par_chunks_mut(TASK * width).enumerate();
-        tasks.filter_map(|(task, rows)| {
-            let zero = rows.chunks_exact_mut(width).map(unit_row).position(|divided| !divided);
-            zero.map(|row| task * TASK + row)
-        })
-        .min()
+        tasks
+            .filter_map(|(task, rows)| {
+                let zero = rows.chunks_exact_mut(width).map(unit_row).position(|divided| !divided);
+                zero.map(|row| task * TASK + row)
+            })
+            .min()
     });
     zero.map_or(Ok(out), Err)
 }

@@ -5,15 +5,19 @@
 
 mod call;
 mod cluster;
+mod codes;
 mod corpus;
 mod dedup;
+mod deflate;
 mod diversity;
 mod factor;
 mod failure;
 mod files;
+mod filters;
 mod job;
 mod kernels;
 mod linear;
 mod process;
+mod rounds;
 mod texts;
 mod weights;
