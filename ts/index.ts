@@ -14,6 +14,7 @@ export type { Cancellable } from './run.js'
 export * as signals from './signals/index.js'
 export { type Float16Like, type Tensor, type TensorData, type TensorType, tensor } from './tensor.js'
 export { setThreads, threads } from './threads.js'
+export * as training from './training/index.js'
 export * as vectors from './vectors/index.js'
 export * as weights from './weights/index.js'
 

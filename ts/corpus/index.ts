@@ -11,6 +11,15 @@ export {
 } from './dedup-files.js'
 export type { DedupPass, FileDedupOptions, FileSources } from './dedup-files-options.js'
 export {
+  type ClusterSample,
+  type ClusterSampleOptions,
+  type DiverseSelection,
+  IterativeSampler,
+  type IterativeSamplerOptions,
+  sampleClusters,
+  selectDiverse,
+} from './diversify-conquer.js'
+export {
   type ImportanceOptions,
   importanceResample,
   importanceWeights,
@@ -21,7 +30,7 @@ export {
   selectByImportance,
   type Weighted,
 } from './dsir.js'
-export { selectFilesByImportance } from './dsir-files.js'
+export { type ImportanceSelection, selectFilesByImportance } from './dsir-files.js'
 export type { FileImportanceOptions, FileTargets } from './dsir-fit.js'
 export type { FileOptions, FileProgress, ReadOptions } from './files.js'
 export {
@@ -32,6 +41,21 @@ export {
   readNgramCounts,
 } from './ngram-counts.js'
 export { readScores, type Scores } from './scores.js'
+export {
+  type CompressionFileOptions,
+  type RandomFileOptions,
+  selectFilesAtRandom,
+  selectFilesByCompression,
+} from './select-by-score.js'
+export {
+  type ClusterFileOptions,
+  type DistanceFileOptions,
+  type PrototypeFileOptions,
+  selectFilesByClusters,
+  selectFilesByDistance,
+  selectFilesByPrototypes,
+  type VectorFileOptions,
+} from './select-by-vectors.js'
 export type { FileSelection } from './select-files.js'
 export type { FileSelectionOptions, SelectionPass } from './select-files-options.js'
 export {
@@ -52,3 +76,21 @@ export {
   type SpillOptions,
 } from './slimpajama-near.js'
 export type { Sources } from './slimpajama-sources.js'
+export {
+  dedupSemantic,
+  type PrototypeOptions,
+  type PrototypeScores,
+  type PruneOptions,
+  prototypeScores,
+  pruneByScore,
+  type SemanticDedup,
+} from './ssl-prototypes.js'
+export { readVectors } from './vectors.js'
+export {
+  alignByCompression,
+  type CompressionAlignment,
+  type CompressionSelection,
+  compressedSizes,
+  selectByCompression,
+  type ZipOptions,
+} from './zip-fit.js'

@@ -13,6 +13,7 @@ export {
   assignSync,
 } from './assign.js'
 export { type KMeans, type KMeansOptions, kMeans, kMeansSync } from './cluster.js'
+export { type ConvolveOptions, convolve, convolveSync } from './convolve.js'
 export {
   type Metric,
   type Nearest,
@@ -97,3 +98,20 @@ export {
 } from './select.js'
 export { type Sparse, type SparsifyOptions, sparsify, sparsifySync } from './sparsify.js'
 export { type TernarizeOptions, type TernaryTensor, ternarize, ternarizeSync } from './ternary.js'
+export {
+  type InverseWavelet2Options,
+  type InverseWavelet3Options,
+  inverseWavelet2,
+  inverseWavelet2Sync,
+  inverseWavelet3,
+  inverseWavelet3Sync,
+  type Wavelet,
+  type WaveletFilter,
+  type WaveletOptions,
+  wavelet2,
+  wavelet2Sync,
+  wavelet3,
+  wavelet3Sync,
+  waveletFilter,
+  waveletFilterSync,
+} from './wavelets.js'

@@ -9,7 +9,7 @@ use tamis_kernels::factor::{self, FactorError};
 use tamis_kernels::job::{self, Aborted};
 
 /// A float type of a matrix.
-trait Real: bytemuck::Pod + Send {
+pub trait Real: bytemuck::Pod + Send {
     fn widen(self) -> f64;
     fn round(x: f64) -> Self;
 }
@@ -32,7 +32,7 @@ impl Real for f64 {
     }
 }
 
-fn items<T: Real>(data: &[u8]) -> std::result::Result<&[T], Failure> {
+pub fn items<T: Real>(data: &[u8]) -> std::result::Result<&[T], Failure> {
     // An empty array may lie anywhere.
     if data.is_empty() {
         return Ok(&[]);
@@ -40,11 +40,11 @@ fn items<T: Real>(data: &[u8]) -> std::result::Result<&[T], Failure> {
     bytemuck::try_cast_slice(data).map_err(|e| Failure::shape(format!("data of a matrix: {e}")))
 }
 
-fn wide<T: Real>(items: &[T]) -> Vec<f64> {
+pub fn wide<T: Real>(items: &[T]) -> Vec<f64> {
     items.iter().map(|item| item.widen()).collect()
 }
 
-fn rounded<T: Real>(items: Vec<f64>) -> Vec<u8> {
+pub fn rounded<T: Real>(items: Vec<f64>) -> Vec<u8> {
     let items: Vec<T> = items.into_iter().map(T::round).collect();
     bytemuck::cast_slice(&items).to_vec()
 }
