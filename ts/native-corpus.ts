@@ -34,13 +34,7 @@ export interface NativePlaces {
   /** The records at these places, ascending, each with its score. */
   choose(rows: Uint32Array, scores: Float64Array): NativeChosen
   /** The records of the highest (or lowest) scores that an amount pays for, and the nearest misses. */
-  chooseBest(
-    scores: Float32Array,
-    lowest: boolean,
-    unit: string,
-    amount: number,
-    spare: number,
-  ): NativeChosen
+  chooseBest(scores: Float32Array, lowest: boolean, unit: string, amount: number, spare: number): NativeChosen
 }
 
 export interface NativeCorpusRecipes {
@@ -75,10 +69,11 @@ export interface NativeCorpusRecipes {
     groups: number,
   ): { means: Float64Array; counts: Uint32Array }
   labelsOf(labels: Uint32Array, rows: Uint32Array): Uint32Array
-  markRows(flags: Uint8Array, rows: Uint32Array): void
+  /** The flags with those of some rows set. */
+  markRows(flags: Uint8Array, rows: Uint32Array): Uint8Array
   markedRows(flags: Uint8Array): Uint32Array
   /** The first number that is NaN, infinite, or not above `above`. */
-  findNotFinite(x: Float64Array, above: number | undefined): number | null
+  findUnfit(x: Float64Array, above: number | undefined): number | null
   findNan(x: Float64Array): number | null
   findBadRow(dtype: string, data: Uint8Array, width: number): { row: number; zero: boolean } | null
   assignRows(
@@ -99,6 +94,8 @@ export interface NativeCorpusRecipes {
     seed: bigint,
     job?: NativeJob,
   ): Now<Float32Array>
+  /** Rows of length 1. */
+  unitVectors(x: Float32Array, width: number, job?: NativeJob): Now<Float32Array>
   rowsAtMost(similarity: Float32Array, most: number): Uint32Array
   readVectors(
     paths: string[],
@@ -123,6 +120,15 @@ export interface NativeCorpusRecipes {
     force: boolean,
     job: NativeJob,
   ): Promise<void>
+  /** Scores by alignment with the texts of `targets`. */
+  alignCorpus(
+    corpus: NativeCorpus,
+    targets: NativeCorpus,
+    level: number,
+    options: NativeScoreOptions,
+    state: NativeState | undefined,
+    job: NativeJob,
+  ): Promise<NativeScored>
   /** Every record gets the score 0. */
   scoreEqually(
     corpus: NativeCorpus,

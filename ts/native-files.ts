@@ -80,6 +80,25 @@ export interface NativeReadTotals {
   bytesRead: number
 }
 
+/** What a scoring pass keeps. */
+export interface NativeScoreOptions {
+  ngrams: number
+  buckets: number
+  minTokens: number
+  /** Undefined: no noise. */
+  seed: bigint | undefined
+  unit: 'records' | 'tokens' | 'bytes'
+  /** Of each table, how much its best records must be able to serve. */
+  budgets: number[]
+  /** Nearest misses. */
+  spare: number
+  sample: number
+  keepWeights: boolean
+  /** Take the SHA-256 of each file. */
+  hash: boolean
+  threads: number | undefined
+}
+
 export interface NativeScored {
   files(): NativeFileTotals[]
   bad(): string[]
@@ -171,23 +190,7 @@ export interface NativeFiles {
   scoreCorpus(
     corpus: NativeCorpus,
     tables: Float64Array,
-    options: {
-      ngrams: number
-      buckets: number
-      minTokens: number
-      /** Undefined: no noise. */
-      seed: bigint | undefined
-      unit: 'records' | 'tokens' | 'bytes'
-      /** Of each table, how much its best records must be able to serve. */
-      budgets: number[]
-      /** Nearest misses. */
-      spare: number
-      sample: number
-      keepWeights: boolean
-      /** Take the SHA-256 of each file. */
-      hash: boolean
-      threads: number | undefined
-    },
+    options: NativeScoreOptions,
     state: NativeState | undefined,
     job: NativeJob,
   ): Promise<NativeScored>

@@ -8,8 +8,8 @@ import { resolve } from 'node:path'
 import { TamisError } from './errors.js'
 import type { NativeCluster } from './native-cluster.js'
 import type { NativeCodes } from './native-codes.js'
-import type { NativeDedup } from './native-dedup.js'
 import type { NativeCorpusRecipes } from './native-corpus.js'
+import type { NativeDedup } from './native-dedup.js'
 import type { NativeDedupFiles } from './native-dedup-files.js'
 import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
@@ -35,7 +35,8 @@ export interface NativeTexts {
 
 /** What the addon exports. Functions with a last `job` work at once without it, and return a promise with it. */
 export interface Native
-  extends NativeCorpusRecipes, NativeFiles,
+  extends NativeCorpusRecipes,
+    NativeFiles,
     NativeDedup,
     NativeDedupFiles,
     NativeLinear,

@@ -4,12 +4,12 @@
  * @hidden
  * @module
  */
-import type { FileSelection, FileSelectionOptions } from '../corpus/index.js'
+import type { FileSelection, FileSelectionOptions, ImportanceSelection } from '../corpus/index.js'
 import { UsageError } from './failures.js'
 import { parseAmount, parseCount, parseProportions, parseSeed } from './numbers.js'
 import type { Choice, Setting } from './settings.js'
 
-/** A way to select, named as its recipe. */
+/** A way to select, named as its recipe where that is its only one. */
 export interface Method extends Choice {
   /**
    * Calls the API.
@@ -19,7 +19,7 @@ export interface Method extends Choice {
     raw: string[],
     settings: Record<string, unknown>,
     options: FileSelectionOptions,
-  ): Promise<FileSelection>
+  ): Promise<FileSelection | ImportanceSelection>
 }
 
 const SEED: Setting = {
@@ -29,18 +29,55 @@ const SEED: Setting = {
   parse: parseSeed,
 }
 
+const TARGET: Setting = {
+  flags: '--target <[name=]file>',
+  description:
+    'what the kept should look like: a file, glob, folder or "-"; repeat it for more files. A name groups files into one of several targets (write ./a=b for a file with "=" in its name; zip-fit has one target, without a name)',
+  repeatable: true,
+}
+
+const MIN_TOKENS: Setting = {
+  flags: '--min-tokens <n>',
+  description: 'records of fewer tokens are no candidates',
+  default: '100; of zip-fit and random 0',
+  parse: parseCount(0, 2 ** 32 - 1),
+}
+
+const CLUSTERS: Setting = {
+  flags: '--clusters <n>',
+  description: 'clusters of k-means',
+  default: 'kmq: the records to keep, at most 1024; prototypes: the root of the records, at most 1000',
+  parse: parseCount(1, 2 ** 32 - 1),
+}
+
+/** Where the vectors are. */
+const VECTORS: readonly Setting[] = [
+  {
+    flags: '--embeddings <name>',
+    description: "field or column of each record's vector; dots reach nested ones",
+    default: 'embedding',
+  },
+  {
+    flags: '--vectors <file>',
+    description:
+      'a .npy, .safetensors, .parquet or .jsonl file of vectors in place of it, a row a record in their order; repeat it for more files',
+    repeatable: true,
+  },
+  {
+    flags: '--vectors-name <name>',
+    description: 'tensor, column or field of those files',
+    default: 'the only one',
+  },
+  { flags: '--normalize', description: 'divide each vector by its norm' },
+]
+
 const MOST_BUCKETS = 2 ** 32 - 1
 
 const dsir: Method = {
   name: 'dsir',
   summary: 'importance resampling: documents whose words and word pairs look like a target',
   settings: [
-    {
-      flags: '--target <[name=]file>',
-      description:
-        'what the kept should look like: a file, glob, folder or "-"; repeat it for more files. A name groups files into one of several targets (write ./a=b for a file with "=" in its name)',
-      repeatable: true,
-    },
+    TARGET,
     {
       flags: '--target-counts <[name=]file>',
       description: 'n-gram counts of a target, made by `tamis ngrams count`, instead of --target',
@@ -59,12 +96,7 @@ const dsir: Method = {
     },
     { flags: '--top-k', description: 'take the highest weights instead of drawing in proportion to them' },
     SEED,
-    {
-      flags: '--min-tokens <n>',
-      description: 'records of fewer tokens are no candidates',
-      default: '100',
-      parse: parseCount(0, 2 ** 32 - 1),
-    },
+    MIN_TOKENS,
     {
       flags: '--ngrams <n>',
       description: 'longest n-gram counted',
@@ -112,8 +144,108 @@ const dsir: Method = {
   },
 }
 
-/** All methods, by name. */
-export const METHODS: readonly Method[] = [dsir]
+const kmq: Method = {
+  name: 'kmq',
+  summary: 'a share of every k-means cluster of the embeddings, inside a cluster by quality',
+  settings: [
+    ...VECTORS,
+    CLUSTERS,
+    { flags: '--quality <name>', description: "field or column of each record's quality, a number" },
+    {
+      flags: '--temper <softmax|linear>',
+      description: 'draw in proportion to exp(quality), or to the quality itself',
+      default: 'softmax',
+    },
+    {
+      flags: '--allocation <equal|proportional>',
+      description: 'shares of the clusters: equal, or by their size',
+      default: 'equal',
+    },
+    SEED,
+  ],
+  async select(raw, settings, options) {
+    const { selectFilesByClusters } = await import('../corpus/index.js')
+    return selectFilesByClusters(raw, { ...options, ...settings })
+  },
+}
+
+const prototypes: Method = {
+  name: 'prototypes',
+  summary: 'records far from every k-means prototype of the embeddings (hard), or near to one (easy)',
+  settings: [
+    ...VECTORS,
+    CLUSTERS,
+    { flags: '--keep <hard|easy>', description: 'which records', default: 'hard' },
+    SEED,
+  ],
+  async select(raw, settings, options) {
+    const { selectFilesByPrototypes } = await import('../corpus/index.js')
+    return selectFilesByPrototypes(raw, { ...options, ...settings })
+  },
+}
+
+const maxmin: Method = {
+  name: 'maxmin',
+  summary: 'records whose embeddings are as far apart as can be',
+  settings: [
+    ...VECTORS,
+    { flags: '--metric <cosine|euclidean>', description: 'the distance', default: 'cosine' },
+    {
+      flags: '--start <random|isolated>',
+      description: 'the first record: drawn by the seed, or the one whose nearest neighbour is farthest',
+      default: 'random',
+    },
+    {
+      flags: '--min-distance <x>',
+      description: 'stop before a record that is nearer than this to a kept one',
+      parse: parseAmount,
+    },
+    SEED,
+  ],
+  async select(raw, settings, options) {
+    const { selectFilesByDistance } = await import('../corpus/index.js')
+    return selectFilesByDistance(raw, { ...options, ...settings })
+  },
+}
+
+const zipFit: Method = {
+  name: 'zip-fit',
+  summary: 'records that share most with target texts, as gzip sees them',
+  settings: [
+    TARGET,
+    {
+      flags: '--level <n>',
+      description: 'level of compression, 1 to 9',
+      default: '6',
+      parse: parseCount(1, 9),
+    },
+    MIN_TOKENS,
+  ],
+  async select(raw, { target, ...settings }, options) {
+    const files = groupTargets('--target', target)
+    if (files === undefined) {
+      throw new UsageError('the method zip-fit needs a sample of what to keep: give --target FILE')
+    }
+    if (!Array.isArray(files)) {
+      throw new UsageError('the method zip-fit has one target: give --target FILE, without a name')
+    }
+    const { selectFilesByCompression } = await import('../corpus/index.js')
+    return selectFilesByCompression(raw, files, { ...options, ...settings })
+  },
+}
+
+const random: Method = {
+  name: 'random',
+  summary: 'a random sample, to compare the others with',
+  settings: [SEED, MIN_TOKENS],
+  async select(raw, settings, options) {
+    const { selectFilesAtRandom } = await import('../corpus/index.js')
+    return selectFilesAtRandom(raw, { ...options, ...settings })
+  },
+}
+
+/** All methods. */
+export const METHODS: readonly Method[] = [dsir, zipFit, kmq, prototypes, maxmin, random]
 
 /** `NAME=FILE`; a path has no such beginning. */
 const NAMED = /^([\w.-]*\w[\w.-]*)=(.+)$/s

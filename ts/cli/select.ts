@@ -248,9 +248,8 @@ function summarize(
 }
 
 function table(selection: FileSelection, report: string | undefined, scores: string | undefined): string[] {
-  const { kept, candidates, records, skipped, klReduction, tokens, files, manifest, seconds, bytesRead } =
-    selection
-  const { targets, totals } = selection.report
+  const { kept, candidates, records, skipped, tokens, files, manifest, seconds, bytesRead } = selection
+  const { targets, totals, klReduction } = selection.report
   const share = (part: number, whole: number) => formatShare(whole === 0 ? 0 : part / whole)
   const short = records - candidates
   const about = [
@@ -264,8 +263,10 @@ function table(selection: FileSelection, report: string | undefined, scores: str
       `${bold(formatCount(kept))} of ${formatPlural(candidates, 'candidate')} (${share(kept, candidates)})${aside}`,
     ],
     ['tokens', `${formatCount(tokens)} of ${formatCount(totals.tokens)} (${share(tokens, totals.tokens)})`],
-    ['KL reduction', `${formatSignificant(klReduction)} nats (higher is nearer to the target)`],
   ]
+  if (klReduction !== undefined) {
+    rows.push(['KL reduction', `${formatSignificant(klReduction)} nats (higher is nearer to the target)`])
+  }
   if (targets.length > 1)
     for (const target of targets) rows.push([`for ${target.name}`, formatCount(target.kept)])
   rows.push(['time', `${formatDuration(seconds)}, ${formatBytes(bytesRead)} read`])

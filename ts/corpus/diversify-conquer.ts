@@ -52,7 +52,17 @@ export interface DiverseSelection extends ClusterSample {
   centroids: Tensor<'float32' | 'float64'>
 }
 
-const KEYS = ['count', 'seed', 'quality', 'temper', 'allocation', 'weights', 'exclude', 'clusters', 'stream'] as const
+const KEYS = [
+  'count',
+  'seed',
+  'quality',
+  'temper',
+  'allocation',
+  'weights',
+  'exclude',
+  'clusters',
+  'stream',
+] as const
 
 /** Checked options of a sample of n rows. */
 interface Sampling {
@@ -92,7 +102,7 @@ function checkQuality(quality: unknown, n: number, linear: boolean): Float64Arra
   if (quality === undefined) return undefined
   const tensor = checkTensor('quality', quality, { types: FLOAT_TYPES, dims: [n] })
   const values = asFloat64(tensor)
-  const wrong = native.findNotFinite(values, linear ? 0 : undefined)
+  const wrong = native.findUnfit(values, linear ? 0 : undefined)
   if (wrong === null) return values
   const want = `quality must be finite${linear ? " and above 0 with temper 'linear'" : ''}`
   throw new TamisError('ERR_TAMIS_RANGE', `${want}, got ${values[wrong]} for row ${wrong}`)
@@ -101,8 +111,7 @@ function checkQuality(quality: unknown, n: number, linear: boolean): Float64Arra
 function checkWeights(weights: unknown): readonly number[] | undefined {
   if (weights === undefined) return undefined
   const list = ArrayBuffer.isView(weights) ? Array.from(weights as Float64Array) : weights
-  const good =
-    Array.isArray(list) && list.every((w) => typeof w === 'number' && Number.isFinite(w) && w >= 0)
+  const good = Array.isArray(list) && list.every((w) => typeof w === 'number' && Number.isFinite(w) && w >= 0)
   if (good && list.some((w) => w > 0)) return list
   throw new TamisError(
     'ERR_TAMIS_RANGE',
@@ -122,7 +131,10 @@ function shareOut(s: Sampling, capacities: Uint32Array): Uint32Array {
   const rows = capacities.reduce((sum, capacity, j) => sum + ((weights[j] as number) > 0 ? capacity : 0), 0)
   if (s.count > rows) {
     const which = s.weights ? ' of clusters of positive weight' : ''
-    throw new TamisError('ERR_TAMIS_RANGE', `count exceeds the ${rows} rows${which}: ${s.count} were asked for`)
+    throw new TamisError(
+      'ERR_TAMIS_RANGE',
+      `count exceeds the ${rows} rows${which}: ${s.count} were asked for`,
+    )
   }
   return apportionSync(s.count, weights, { capacities }).data
 }
@@ -141,7 +153,8 @@ async function sample(labels: Uint32Array, s: Sampling, signal?: AbortSignal): P
     { call: (job) => native.countGroups(labels, s.excluded, s.clusters, job), finish: (counts) => counts },
     signal,
   )
-  if (counted.highest > (s.clusters ?? counted.highest)) throw outOfRange(counted.highest, s.clusters as number)
+  if (counted.highest > (s.clusters ?? counted.highest))
+    throw outOfRange(counted.highest, s.clusters as number)
   const shares = shareOut(s, counted.counts)
   const indices = await later(
     {
@@ -196,10 +209,14 @@ export async function selectDiverse(
   const x = checkReals('embeddings', embeddings, [2])
   const [n = 0, width = 0] = x.dims
   const s = checkSampling(others, n)
-  if (s.count > n) throw new TamisError('ERR_TAMIS_RANGE', `count exceeds the ${n} rows: ${s.count} were asked for`)
+  if (s.count > n)
+    throw new TamisError('ERR_TAMIS_RANGE', `count exceeds the ${n} rows: ${s.count} were asked for`)
   const clusters = s.clusters ?? Math.min(1024, s.count)
   if (clusters > n) {
-    throw new TamisError('ERR_TAMIS_RANGE', `clusters must be at most ${n}, the number of rows, got ${clusters}`)
+    throw new TamisError(
+      'ERR_TAMIS_RANGE',
+      `clusters must be at most ${n}, the number of rows, got ${clusters}`,
+    )
   }
   // Whether any cluster can be short shows before the clusters are made.
   shareOut({ ...s, weights: undefined, proportional: true }, countOpen(s.excluded, n))
@@ -247,7 +264,7 @@ export class IterativeSampler {
   readonly #labels: Uint32Array
   readonly #options: Sampling & { clusters: number }
   readonly #rounds: number
-  readonly #taken: Uint8Array
+  #taken: Uint8Array
   #weights: Float64Array
   #round = 0
   #drawing = false
@@ -284,7 +301,9 @@ export class IterativeSampler {
    */
   async next(): Promise<Tensor<'uint32'>> {
     if (this.done || this.#drawing) {
-      const why = this.done ? `all ${this.#rounds} rounds are done` : 'the last one is still being drawn: await it'
+      const why = this.done
+        ? `all ${this.#rounds} rounds are done`
+        : 'the last one is still being drawn: await it'
       throw new TamisError('ERR_TAMIS_RANGE', `no round can begin: ${why}`)
     }
     const { count } = this.#options
@@ -296,10 +315,10 @@ export class IterativeSampler {
         ...this.#options,
         count: last ? count - budget * (this.#rounds - 1) : budget,
         weights: Array.from(this.#weights),
-        excluded: this.#taken.slice(),
+        excluded: this.#taken,
         stream: this.#round,
       })
-      native.markRows(this.#taken, indices.data)
+      this.#taken = native.markRows(this.#taken, indices.data)
       this.#rows = indices.data.slice()
       this.#round++
       return indices
@@ -318,16 +337,22 @@ export class IterativeSampler {
   update(advantage: Tensor): { weights: Tensor<'float64'> } {
     const rows = this.#rows
     if (rows === undefined) {
-      throw new TamisError('ERR_TAMIS_RANGE', 'no rows to update: call next() first, and update() once for it')
+      throw new TamisError(
+        'ERR_TAMIS_RANGE',
+        'no rows to update: call next() first, and update() once for it',
+      )
     }
     const values = asFloat64(checkTensor('advantage', advantage, { types: FLOAT_TYPES, ranks: [1] }))
     if (values.length !== rows.length) {
       const want = `advantage must have ${rows.length} items, one a row of the last round`
       throw new TamisError('ERR_TAMIS_SHAPE', `${want}, got ${values.length}`)
     }
-    const wrong = native.findNotFinite(values, undefined)
+    const wrong = native.findUnfit(values, undefined)
     if (wrong !== null) {
-      throw new TamisError('ERR_TAMIS_RANGE', `advantage must be finite, got ${values[wrong]} at place ${wrong}`)
+      throw new TamisError(
+        'ERR_TAMIS_RANGE',
+        `advantage must be finite, got ${values[wrong]} at place ${wrong}`,
+      )
     }
     const { clusters } = this.#options
     const { means, counts } = native.groupMeans(values, native.labelsOf(this.#labels, rows), clusters)

@@ -33,6 +33,12 @@ import {
 } from './select-files.js'
 import { planSelection, type SelectionPass, type SelectionPlan } from './select-files-options.js'
 
+/** What {@link selectFilesByImportance} kept. */
+export interface ImportanceSelection extends FileSelection {
+  /** How much nearer the kept are to the target than the raw files: see {@link klReduction}. */
+  klReduction: number
+}
+
 /** Buckets shown that gained, and that lost. */
 const SHIFTS = 15
 /** Bytes of the corpora that are looked through for the n-grams behind buckets. */
@@ -60,7 +66,7 @@ export async function selectFilesByImportance(
   raw: readonly string[],
   targets: FileTargets,
   options: FileImportanceOptions,
-): Promise<FileSelection> {
+): Promise<ImportanceSelection> {
   const o = checkOptions('options', options, IMPORTANCE_KEYS)
   const plan = planSelection(o)
   const settings = checkSettings(raw, targets, o)
@@ -81,7 +87,8 @@ export async function selectFilesByImportance(
     const selected = await scoreAndWrite(run, plan, places, pool, {
       ngrams: settings.ngrams,
       buckets: settings.buckets,
-      tables: logRatio.data as Float64Array,
+      score: (options, state, job) =>
+        native.scoreCorpus(pool, logRatio.data as Float64Array, options, state, job),
       names: groups.map((group) => group.name),
       proportions: settings.proportions ?? (settings.several ? totals : undefined),
       minTokens: settings.minTokens,
@@ -90,7 +97,7 @@ export async function selectFilesByImportance(
       hashes: fit.hashes,
     })
     const kept: Tensor = { ...fit.raw, data: selected.written.counts() }
-    const report: SelectionReport = {
+    const report: SelectionReport & { klReduction: number } = {
       tamis: native.version(),
       method: 'dsir',
       startedAt: run.started.toISOString(),

@@ -8,7 +8,7 @@ import { checkName, type FileOptions } from './files.js'
 import { type OutputPlan, planOutput } from './places.js'
 
 /** The passes of a selection. */
-export type SelectionPass = 'fit' | 'score' | 'write'
+export type SelectionPass = 'fit' | 'count' | 'score' | 'read' | 'choose' | 'write'
 
 /** What a selection from files is told, whatever it scores by. */
 export interface FileSelectionOptions extends FileOptions<SelectionPass> {

@@ -3,17 +3,20 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { native } from '../native.js'
+import { type NativeJob, native } from '../native.js'
 import type {
   NativeChosen,
   NativeCorpus,
   NativeExample,
   NativeFileTotals,
+  NativeScored,
+  NativeScoreOptions,
+  NativeState,
   NativeWritten,
 } from '../native-files.js'
-import type { Example, InputReport, SelectionReport, SelectionTotals } from '../report/data.js'
+import type { Example, InputReport, SelectionReport, SelectionTotals, TargetReport } from '../report/data.js'
 import type { FileRun } from './files.js'
-import type { Places } from './places.js'
+import { commit, type Places } from './places.js'
 import type { SelectionPass, SelectionPlan } from './select-files-options.js'
 import { countExceeds, shareOut } from './shares.js'
 
@@ -29,8 +32,6 @@ export interface FileSelection {
   skipped: number
   /** The files written; none in a dry run. */
   files: string[]
-  /** How much nearer the kept are to the target than the raw files: see {@link klReduction}. */
-  klReduction: number
   /** Tokens of the kept. */
   tokens: number
   /** UTF-8 bytes of the texts of the kept. */
@@ -46,15 +47,20 @@ export interface FileSelection {
   report: SelectionReport
 }
 
-/** Candidates in the sample that a report's distributions are drawn from. */
-const SAMPLE = 10_000
-const EXAMPLES = 10
+/** Candidates in the sample that a report's distributions are drawn from. @hidden */
+export const SAMPLE = 10_000
+/** Records of each kind that a report shows. @hidden */
+export const EXAMPLES = 10
 
-/** What scores the records: a row of weights for each table. @hidden */
+/** What scores the records, in a column for each table. @hidden */
 export interface Scoring {
   ngrams: number
   buckets: number
-  tables: Float64Array
+  score: (
+    options: NativeScoreOptions,
+    state: NativeState | undefined,
+    job: NativeJob,
+  ) => Promise<NativeScored>
   /** Of each table. */
   names: string[]
   proportions: readonly number[] | undefined
@@ -100,9 +106,7 @@ export async function scoreAndWrite(
   })
   run.begin('score', totalBytes)
   const scored = await run.work((job) =>
-    native.scoreCorpus(
-      corpus,
-      scoring.tables,
+    scoring.score(
       {
         ngrams,
         buckets,
@@ -123,24 +127,7 @@ export async function scoreAndWrite(
   const files = scored.files()
   checkCandidates(plan, scoring, files)
   const chosen = await run.work((job) => native.chooseRecords(scored, amounts, job))
-  run.begin('write', chosen.bytes())
-  const written = run.hold(
-    await run.work((job) =>
-      native.writeChosen(
-        corpus,
-        chosen,
-        places.output,
-        {
-          ngrams,
-          buckets,
-          addScores: plan.addScores ? names : undefined,
-          examples: EXAMPLES,
-          threads,
-        },
-        job,
-      ),
-    ),
-  )
+  const written = await writeChosen(run, plan, places, corpus, chosen, scoring)
   const { state } = run
   if (plan.scores !== undefined && state) {
     run.check()
@@ -163,6 +150,35 @@ export async function scoreAndWrite(
     },
     warnings: warningsOf(plan, files, chosen, amounts, names),
   }
+}
+
+/** Reads the chosen records again, into the output if there is one. @hidden */
+export async function writeChosen(
+  run: FileRun<SelectionPass>,
+  plan: SelectionPlan,
+  places: Places,
+  corpus: NativeCorpus,
+  chosen: NativeChosen,
+  { ngrams, buckets, names }: Pick<Scoring, 'ngrams' | 'buckets' | 'names'>,
+): Promise<NativeWritten> {
+  run.begin('write', chosen.bytes())
+  return run.hold(
+    await run.work((job) =>
+      native.writeChosen(
+        corpus,
+        chosen,
+        places.output,
+        {
+          ngrams,
+          buckets,
+          addScores: plan.addScores ? names : undefined,
+          examples: EXAMPLES,
+          threads: run.threads,
+        },
+        job,
+      ),
+    ),
+  )
 }
 
 /** What each table may keep, in the plan's unit. */
@@ -191,7 +207,8 @@ function checkCandidates(plan: SelectionPlan, scoring: Scoring, files: NativeFil
   }
 }
 
-function totalsOf(files: NativeFileTotals[], chosen: NativeChosen): SelectionTotals {
+/** Sums over all raw files. @hidden */
+export function totalsOf(files: NativeFileTotals[], chosen: NativeChosen): SelectionTotals {
   const sum = (of: (file: NativeFileTotals) => number) => files.reduce((total, file) => total + of(file), 0)
   return {
     records: sum((file) => file.records),
@@ -257,4 +274,63 @@ export function exampleReports(corpus: NativeCorpus, written: NativeWritten): Se
       text,
     }))
   return { highest: told(written.highest()), lowest: told(written.lowest()), misses: told(written.misses()) }
+}
+
+/** What a selection without n-gram targets tells of itself. @hidden */
+export interface Told {
+  /** Short name of the recipe, or of the way to choose. */
+  method: string
+  /** What a score is, where scores mean something. */
+  score: string | undefined
+  /** The options in force. */
+  options: Record<string, unknown>
+  targets: TargetReport[]
+}
+
+/** Puts the output in place and says what was kept, for methods without a fit. @hidden */
+export async function completeSelection(
+  run: FileRun<SelectionPass>,
+  places: Places,
+  corpus: NativeCorpus,
+  selected: Selected,
+  told: Told,
+): Promise<FileSelection> {
+  const { onBad: onBadRecord, ...read } = run.read
+  const used = { ...told.options, ...read, onBadRecord }
+  const report: SelectionReport = {
+    tamis: native.version(),
+    method: told.method,
+    ...(told.score !== undefined && { score: told.score }),
+    startedAt: run.started.toISOString(),
+    seconds: (Date.now() - run.started.getTime()) / 1000,
+    options: Object.fromEntries(Object.entries(used).filter(([, value]) => value !== undefined)),
+    inputs: inputReports(corpus, selected.files, selected.chosen.keptOfFile()),
+    targets: told.targets,
+    totals: selected.totals,
+    ...selected.samples,
+    kl: [],
+    buckets: { gained: [], lost: [] },
+    examples: exampleReports(corpus, selected.written),
+    warnings: selected.warnings,
+  }
+  const outputs = selected.written.files()
+  const { tamis, method, startedAt, seconds, options, targets, totals, warnings } = report
+  const inputs = report.inputs.map((input, i) => ({ ...input, sha256: selected.hashes[i] ?? null }))
+  const about = { tamis, method, startedAt, seconds, options, inputs, targets, totals, outputs, warnings }
+  const manifest = places.output && (await commit(run, selected.written, about))
+  const { records, candidates, kept, skipped, keptTokens, keptBytes } = totals
+  return {
+    records,
+    candidates,
+    kept,
+    skipped,
+    files: manifest === undefined ? [] : outputs.map((file) => file.path),
+    tokens: keptTokens,
+    bytes: keptBytes,
+    bad: selected.bad,
+    manifest,
+    seconds,
+    bytesRead: selected.bytesRead,
+    report,
+  }
 }

@@ -10,7 +10,15 @@
 import { TamisError } from '../errors.js'
 import { kMeans } from '../kernels/index.js'
 import { native } from '../native.js'
-import { checkInteger, checkNumber, checkOneOf, checkOptions, parseSeed, type Seed, show } from '../options.js'
+import {
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+  parseSeed,
+  type Seed,
+  show,
+} from '../options.js'
 import { checkReals, convertReals } from '../rows.js'
 import { type Cancellable, later } from '../run.js'
 import { asFloat64, checkTensor, FLOAT_TYPES, type Tensor, viewBytes } from '../tensor.js'
@@ -126,8 +134,7 @@ async function score(x: Reals, p: Prototypes, signal: AbortSignal | undefined): 
     ).centers
   return later(
     {
-      call: (job) =>
-        native.assignRows(x.type, viewBytes(x), viewBytes(centroids), width, p.labels, job),
+      call: (job) => native.assignRows(x.type, viewBytes(x), viewBytes(centroids), width, p.labels, job),
       finish: ({ scores, labels }) => ({
         scores: { type: 'float32', dims: [n], data: scores },
         labels: { type: 'uint32', dims: [n], data: labels },
@@ -252,7 +259,12 @@ export async function dedupSemantic(
   embeddings: Tensor,
   options: PrototypeOptions & { epsilon: number; keep?: 'hard' | 'easy' | 'random' } & Cancellable,
 ): Promise<SemanticDedup> {
-  const { signal, epsilon, keep, ...o } = checkOptions('options', options, [...KEYS, 'epsilon', 'keep', 'signal'])
+  const { signal, epsilon, keep, ...o } = checkOptions('options', options, [
+    ...KEYS,
+    'epsilon',
+    'keep',
+    'signal',
+  ])
   const most = 1 - checkNumber('epsilon', epsilon, { min: 0, max: 2 })
   const order = checkOneOf('keep', keep ?? 'hard', ['hard', 'easy', 'random'])
   const x = checkReals('embeddings', embeddings, [2])
@@ -262,16 +274,7 @@ export async function dedupSemantic(
   return later(
     {
       call: (job) =>
-        native.maxSimilarityBefore(
-          x.type,
-          viewBytes(x),
-          width,
-          labels.data,
-          scores.data,
-          order,
-          p.seed,
-          job,
-        ),
+        native.maxSimilarityBefore(x.type, viewBytes(x), width, labels.data, scores.data, order, p.seed, job),
       finish: (data) => {
         const indices = native.rowsAtMost(data, most)
         return {

@@ -9,6 +9,8 @@ export interface SelectionReport {
   tamis: string
   /** Short name of the recipe. */
   method: string
+  /** What a record's score is. Default: its log importance weight. */
+  score?: string
   /** When it began: ISO 8601, UTC. */
   startedAt: string
   /** How long it took. */
@@ -21,14 +23,14 @@ export interface SelectionReport {
   targets: TargetReport[]
   /** Over all raw files. */
   totals: SelectionTotals
-  /** Log importance weights: of a random sample of the candidates, and of the kept (or a sample of them). */
+  /** Scores, where they mean something: of a random sample of the candidates, and of the kept (or a sample of them). */
   weights: { raw: Float64Array; kept: Float64Array }
   /** Lengths in tokens of the records of `weights`, in the same order. */
   lengths: { raw: Uint32Array; kept: Uint32Array }
   /** KL(target || corpus) in nats, of the raw corpus and of the selection. */
   kl: { target: string; raw: number; selected: number }[]
-  /** Mean over targets of `raw - selected`: how much nearer the selection is. */
-  klReduction: number
+  /** Mean over targets of `raw - selected`: how much nearer the selection is. Of methods that fit n-grams. */
+  klReduction?: number
   /** The buckets whose share of all n-grams grew and shrank most, largest shift first. */
   buckets: { gained: BucketShift[]; lost: BucketShift[] }
   /** The highest and lowest weighted of the kept, and the best that were not kept. */

@@ -31,7 +31,7 @@ ${showBuckets(report, plotting)}
 
 /** What the divergence from the target did, in a sentence; empty where it was not measured. */
 export function describeDivergence({ kl, klReduction }: SelectionReport): string {
-  if (kl.length === 0) return ''
+  if (kl.length === 0 || klReduction === undefined) return ''
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
   const raw = mean(kl.map((k) => k.raw))
   const selected = mean(kl.map((k) => k.selected))
@@ -45,8 +45,20 @@ function outsideNote(outside: number): string {
   return outside > 0.0005 ? ` ${formatShare(outside)} of the documents lie beyond the ends of the axis.` : ''
 }
 
-function showWeights({ weights, lengths }: SelectionReport, plotting: Plotting): Markup {
+function showWeights(report: SelectionReport, plotting: Plotting): Markup | false {
+  const { weights, lengths, score } = report
+  if (weights.raw.length === 0) return false
   const whole = medians(weights, formatSignificant)
+  if (score !== undefined) {
+    const { drawing, outside } = drawDistributions(plotting, weights, {
+      label: `Histogram of scores (${score}). ${whole}`,
+      axis: score,
+      logarithmic: false,
+    })
+    return html`<h3>${score}</h3>
+<p class="note">${whole}${outsideNote(outside)}</p>
+<figure>${HISTOGRAMS}${drawing}</figure>`
+  }
   const summed = drawDistributions(plotting, weights, {
     label: `Histogram of log importance weights. ${whole}`,
     axis: 'Log importance weight (nats)',

@@ -53,7 +53,7 @@ export function buildPage(
 <p class="kind">Selection report · ${documentText(report.method)} · ${formatMoment(report.startedAt)}</p>
 <h1>${documentText(title)}</h1>
 <p class="lead">${leadSentence(report)}</p>
-<nav aria-label="Sections"><a href="#run">What ran</a><a href="#difference">How the kept differ</a><a href="#documents">The documents</a><a href="#details">Files and options</a><a href="#terms">Terms</a></nav>
+<nav aria-label="Sections"><a href="#run">What ran</a><a href="#difference">How the kept differ</a>${report.weights.raw.length > 0 && html`<a href="#documents">The documents</a>`}<a href="#details">Files and options</a><a href="#terms">Terms</a></nav>
 </header>
 <main>
 ${showFigures(report)}
@@ -77,7 +77,8 @@ function formatMoment(iso: string): string {
 
 function leadSentence({ totals, inputs, targets }: SelectionReport): string {
   const like = targets.length === 1 ? 'the target' : `${formatCount(targets.length)} targets`
-  return `Drawn from ${formatPlural(totals.records, 'record')} in ${formatPlural(inputs.length, 'file')} to read like ${like}.`
+  const aim = targets.length === 0 ? '' : ` to read like ${like}`
+  return `Drawn from ${formatPlural(totals.records, 'record')} in ${formatPlural(inputs.length, 'file')}${aim}.`
 }
 
 function showFigures(report: SelectionReport): Markup {
@@ -91,7 +92,7 @@ function showFigures(report: SelectionReport): Markup {
   return html`<dl class="figures">
 ${figure('Documents kept', formatCount(totals.kept), `${share(totals.kept, totals.candidates)} of ${formatPlural(totals.candidates, 'candidate')}; ${formatPlural(short, 'record was', 'records were')} too short to be one`)}
 ${figure('Tokens kept', formatCount(totals.keptTokens), `${share(totals.keptTokens, totals.tokens)} of ${formatCount(totals.tokens)}`)}
-${figure('KL reduction', `${formatSignificant(report.klReduction)} nats`, describeDivergence(report))}
+${report.klReduction !== undefined && figure('KL reduction', `${formatSignificant(report.klReduction)} nats`, describeDivergence(report))}
 ${figure('Median length', `${median(lengths.kept)} tokens`, `${median(lengths.raw)} among all candidates`)}
 ${figure('Text kept', formatBytes(totals.keptBytes), `from ${formatBytes(totals.bytes)} of files`)}
 ${figure('Time taken', formatDuration(report.seconds), `${formatBytes(totals.bytes / Math.max(report.seconds, 1e-3))} of files a second`)}
@@ -108,12 +109,15 @@ function showWarnings({ warnings }: SelectionReport): Markup | false {
 function showRun({ targets }: SelectionReport, command: string | undefined): Markup {
   return html`<section id="run"><h2>What ran</h2>
 ${command !== undefined && html`<pre class="command">${documentText(command)}</pre>`}
-<div class="scroll" tabindex="0" role="region" aria-label="Targets"><table>
+${
+  targets.length > 0 &&
+  html`<div class="scroll" tabindex="0" role="region" aria-label="Targets"><table>
 <thead><tr><th scope="col">Target</th><th scope="col">Files</th><th scope="col" class="n">Records</th><th scope="col" class="n">Tokens</th><th scope="col" class="n">Kept for it</th></tr></thead>
 <tbody>${targets.map(
     (target) =>
       html`<tr><th scope="row"><bdi>${documentText(targetName(target.name))}</bdi></th><td class="value"><bdi>${documentText(listFiles(target.files))}</bdi></td><td class="n">${formatCount(target.records)}</td><td class="n">${formatCount(target.tokens)}</td><td class="n">${formatCount(target.kept)}</td></tr>`,
-  )}</tbody></table></div>
+  )}</tbody></table></div>`
+}
 </section>`
 }
 
@@ -150,10 +154,12 @@ function formatOption(value: unknown): string {
   return typeof value === 'string' || typeof value === 'bigint' ? String(value) : JSON.stringify(value)
 }
 
-function showDocuments({ examples }: SelectionReport): Markup {
+function showDocuments({ examples, weights, score }: SelectionReport): Markup | false {
+  // Where scores mean nothing, the first records are no better than others.
+  if (weights.raw.length === 0) return false
   const { highest, lowest, misses } = examples
   return html`<section id="documents"><h2>The documents</h2>
-<p class="note">Texts are shown as they are and cut after some hundred characters. A long one opens. Weights are in nats.</p>
+<p class="note">Texts are shown as they are and cut after some hundred characters. A long one opens. ${score === undefined ? 'Weights are in nats.' : `The weight is the score: ${score}.`}</p>
 ${listDocuments('highest', 'Highest weights among the kept', 'What the method was surest of.', highest)}
 ${listDocuments('lowest', 'Lowest weights among the kept', 'Let in by chance or at the edge: look here for what should not have come in.', lowest)}
 ${listDocuments('misses', 'Nearest misses', 'The best that were not kept: look here for what a larger selection would add.', misses)}
@@ -179,11 +185,14 @@ function showText(text: string): Markup {
   return html`<details><summary><span class="text" dir="auto">${start}</span></summary><pre class="text" dir="auto">${documentText(text)}</pre></details>`
 }
 
-function showTerms({ tamis, weights }: SelectionReport): Markup {
+function showTerms({ tamis, lengths, klReduction }: SelectionReport): Markup {
   return html`<footer id="terms"><h2>Terms</h2><dl>
 <dt>Candidate</dt><dd>A raw record with enough tokens to be chosen.</dd>
-<dt>Log importance weight</dt><dd>The sum over a document's words and word pairs of ln(share in the target) − ln(share in the raw corpus), in nats. Documents are drawn without replacement in proportion to its exponential: random (Gumbel) noise is added and the highest sums are kept. With the method topK there is no noise.</dd>
-<dt>KL reduction</dt><dd>How much nearer to the target the kept are than the raw corpus: KL(target‖raw) − KL(target‖kept) over hashed n-grams, one pseudo-count a bucket, the mean over targets. Higher is better; a random selection is near 0 or below.</dd>
-<dt>Sample</dt><dd>The histograms show ${formatPlural(weights.raw.length, 'raw candidate')} and ${formatPlural(weights.kept.length, 'kept document')}, drawn at random where there are more.</dd>
+${
+  klReduction !== undefined &&
+  html`<dt>Log importance weight</dt><dd>The sum over a document's words and word pairs of ln(share in the target) − ln(share in the raw corpus), in nats. Documents are drawn without replacement in proportion to its exponential: random (Gumbel) noise is added and the highest sums are kept. With the method topK there is no noise.</dd>
+<dt>KL reduction</dt><dd>How much nearer to the target the kept are than the raw corpus: KL(target‖raw) − KL(target‖kept) over hashed n-grams, one pseudo-count a bucket, the mean over targets. Higher is better; a random selection is near 0 or below.</dd>`
+}
+<dt>Sample</dt><dd>The histograms show ${formatPlural(lengths.raw.length, 'raw candidate')} and ${formatPlural(lengths.kept.length, 'kept document')}, drawn at random where there are more.</dd>
 </dl><p>Made by tamis ${tamis}. The page holds all that it shows: it fetches nothing and runs nothing.</p></footer>`
 }

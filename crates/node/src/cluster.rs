@@ -63,6 +63,15 @@ fn rows<T>(x: &[T], count: usize, width: usize) -> std::result::Result<Rows<'_, 
     Ok(Rows::new(x, count, width))
 }
 
+/// The other side's bytes as items of the same type.
+fn like<'a, X: bytemuck::AnyBitPattern>(_: &[X], bytes: &'a [u8]) -> Result<&'a [X]> {
+    // An empty array may lie anywhere.
+    if bytes.is_empty() {
+        return Ok(&[]);
+    }
+    Ok(bytemuck::try_cast_slice(bytes).map_err(|e| Failure::shape(format!("data of the other side: {e}")))?)
+}
+
 /// Runs `work` on both sides' memory: read in place by a call that blocks, copied for a promise.
 fn on_both<'env, X, T, V>(
     env: &'env Env,
@@ -186,18 +195,18 @@ pub fn pairwise<'env>(
     job: Option<&Job>,
 ) -> Result<Now<'env, Uint8Array>> {
     let y = y.unwrap_or(x);
-    with_items!(dtype.as_str(), x, |left: &[X]| with_items!(dtype.as_str(), y, |right: &[Y]| {
-        let work = move |x: &[Y], y: &[Y], job: &job::Job| {
-            let vectors = |(left, right): Sides<<Y as AnyItem>::Vector>, metric| {
+    with_items!(dtype.as_str(), x, |left: &[X]| {
+        let right = like(left, y)?;
+        let work = move |x: &[X], y: &[X], job: &job::Job| {
+            let vectors = |(left, right): Sides<<X as AnyItem>::Vector>, metric| {
                 let all: Vec<_> =
-                    distance::pairwise::<<Y as AnyItem>::Vector>(&Vectors::new(left, right, metric), job)?;
+                    distance::pairwise::<<X as AnyItem>::Vector>(&Vectors::new(left, right, metric), job)?;
                 Ok(bytemuck::cast_slice(&all).to_vec())
             };
             with_pairs(&sides, x, y, vectors, AllPairs { job })
         };
-        let left: &[X] = left;
         on_both(env, job, (left, right), work, Uint8Array::new)
-    }))
+    })
 }
 
 #[napi(object)]
@@ -249,8 +258,9 @@ pub fn nearest<'env>(
 ) -> Result<Now<'env, NearestRows>> {
     let mask = mask.map(<[u8]>::to_vec);
     let wide = dtype == "float64";
-    with_items!(dtype.as_str(), queries, |left: &[X]| with_items!(dtype.as_str(), base, |right: &[Y]| {
-        let work = move |x: &[Y], y: &[Y], job: &job::Job| {
+    with_items!(dtype.as_str(), queries, |left: &[X]| {
+        let right = like(left, base)?;
+        let work = move |x: &[X], y: &[X], job: &job::Job| {
             if mask.as_ref().is_some_and(|mask| mask.len() != sides.right as usize) {
                 return Err(Failure::shape("mask must have one item a row of the base"));
             }
@@ -259,18 +269,17 @@ pub fn nearest<'env>(
             }
             let NearestSearch { k, exclude_self } = search;
             let search = nearest::Search { k: k as usize, mask: mask.as_deref(), exclude_self };
-            let vectors = |(left, right): Sides<<Y as AnyItem>::Vector>, metric| {
+            let vectors = |(left, right): Sides<<X as AnyItem>::Vector>, metric| {
                 Ok(nearest::nearest(left, right, metric, search, job)?)
             };
             let found = with_pairs(&sides, x, y, vectors, NearestPairs { search, job })?;
             Ok((found.indices, score_bytes(&found.scores, wide && sides.metric.of_sets().is_err())))
         };
-        let left: &[X] = left;
         on_both(env, job, (left, right), work, |(indices, scores)| NearestRows {
             indices: Uint32Array::new(indices),
             scores: Uint8Array::new(scores),
         })
-    }))
+    })
 }
 
 #[napi(string_enum = "lowercase")]

@@ -12,6 +12,7 @@ use tamis_kernels::nearest::NearestError;
 use tamis_kernels::philox::Philox;
 use tamis_kernels::strata::{self, LogWeights};
 use tamis_kernels::topk::top_k;
+use tamis_kernels::unit;
 
 /// The labels' groups: how many, and how many rows each has.
 #[napi(object)]
@@ -143,14 +144,15 @@ pub fn labels_of(labels: &[u32], rows: &[u32]) -> Result<Uint32Array> {
     Ok(Uint32Array::new(rows.iter().map(|&row| labels[row as usize]).collect()))
 }
 
-/// Sets a flag for each of some rows.
+/// The flags with those of some rows set.
 #[napi]
-pub fn mark_rows(flags: &mut [u8], rows: &[u32]) -> Result<()> {
+pub fn mark_rows(flags: &[u8], rows: &[u32]) -> Result<Uint8Array> {
     if let Some(row) = rows.iter().find(|&&row| row as usize >= flags.len()) {
         return Err(Failure::range(format!("row {row} of {} flags", flags.len())).into());
     }
+    let mut flags = flags.to_vec();
     rows.iter().for_each(|&row| flags[row as usize] = 1);
-    Ok(())
+    Ok(Uint8Array::new(flags))
 }
 
 /// Which rows have a flag that is not 0, ascending.
@@ -162,7 +164,7 @@ pub fn marked_rows(flags: &[u8]) -> Uint32Array {
 
 /// The first number that is NaN, infinite, or not above what it must be above.
 #[napi]
-pub fn find_not_finite(x: &[f64], above: Option<f64>) -> Option<u32> {
+pub fn find_unfit(x: &[f64], above: Option<f64>) -> Option<u32> {
     let bad = |x: &f64| !x.is_finite() || above.is_some_and(|above| *x <= above);
     x.iter().position(bad).map(|i| i as u32)
 }
@@ -312,4 +314,20 @@ pub fn max_similarity_before<'env>(
 pub fn rows_at_most(similarity: &[f32], most: f64) -> Uint32Array {
     let rows = similarity.iter().enumerate().filter(|(_, x)| f64::from(**x) <= most);
     Uint32Array::new(rows.map(|(row, _)| row as u32).collect())
+}
+
+/// Float32 rows of length 1.
+#[napi]
+pub fn unit_vectors<'env>(
+    env: &'env Env,
+    x: Float32Array,
+    width: u32,
+    job: Option<&Job>,
+) -> Result<Now<'env, Float32Array>> {
+    let x = x.to_vec();
+    let work = move |_: &job::Job| {
+        let zero = |row| Failure::range(format!("a zero row has no direction: row {row} of the vectors"));
+        unit::unit_rows(&x, width as usize).map_err(zero)
+    };
+    run(env, job, work, Float32Array::new)
 }

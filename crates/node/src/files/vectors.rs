@@ -12,6 +12,7 @@ use crate::job::{Job, promise};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::{Arc, Mutex};
+use tamis_store::passes::align::{align_texts, collect_texts};
 use tamis_store::passes::places::{self, find_places as find};
 use tamis_store::passes::rate::rate_texts;
 use tamis_store::passes::score;
@@ -207,6 +208,29 @@ pub fn score_equally<'env>(
         let scored =
             rate_texts(inputs, shards, &read, &options, state.as_deref(), job, || (), |_, _| Ok(0.0))?;
         Ok(scored)
+    };
+    job.begin();
+    promise(env, Some(job), work, move |scored| Scored::new(scored, unit, spare))
+}
+
+/// Scores every record of a corpus by its alignment, by compression, with the texts of another.
+#[napi]
+#[allow(clippy::too_many_arguments)]
+pub fn align_corpus<'env>(
+    env: &'env Env,
+    corpus: &Corpus,
+    targets: &Corpus,
+    level: u32,
+    options: ScoreOptions,
+    state: Option<&State>,
+    job: &Job,
+) -> Result<Object<'env>> {
+    let (corpus, targets, state) = (corpus.get()?, targets.get()?, shared(state)?);
+    let (unit, spare, hash) = (options.unit.clone(), options.spare as usize, options.hash);
+    let work = move |job: &tamis_kernels::job::Job| {
+        let texts = collect_texts(&targets, job)?;
+        let options = score::ScoreOptions::from(options);
+        Ok(align_texts(&corpus, &texts, level, &options, hash, state.as_deref(), job)?)
     };
     job.begin();
     promise(env, Some(job), work, move |scored| Scored::new(scored, unit, spare))

@@ -5,6 +5,7 @@
 //! finished shard and take up behind the last one when they are run again. No pass starts the phases of its job: it advances
 //! the job's counters by the bytes on disk and the records that it is through with (the writing pass: by bytes of text).
 
+pub mod align;
 pub mod blob;
 pub mod choose;
 pub mod count;
