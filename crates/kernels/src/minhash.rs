@@ -18,10 +18,9 @@ use crate::job::{Aborted, Job};
 use crate::ngrams::Texts;
 use crate::philox::Philox;
 use crate::threads;
-use crate::xxh3::Short;
 use fold::Permutations;
 use rayon::prelude::*;
-use shingles::{Spans, Windows};
+use shingles::for_each_part;
 
 /// The value of a signature without shingles.
 pub const EMPTY: u32 = u32::MAX;
@@ -47,6 +46,7 @@ pub struct MinHasher {
     cpu: Cpu,
     clean: Vec<u8>,
     starts: Vec<usize>,
+    least: Vec<u32>,
 }
 
 impl MinHasher {
@@ -59,7 +59,7 @@ impl MinHasher {
         let mut words = vec![0; 2 * num_perm];
         Philox::new(seed, 0).words(0, &mut words);
         let permutations = Permutations::new(words.chunks_exact(2).map(|pair| (pair[0] | 1, pair[1])));
-        MinHasher { ngram, permutations, cpu, clean: Vec::new(), starts: Vec::new() }
+        MinHasher { ngram, permutations, cpu, clean: Vec::new(), starts: Vec::new(), least: Vec::new() }
     }
 
     /// Values of a signature.
@@ -73,33 +73,19 @@ impl MinHasher {
     /// If `signature` has not `num_perm` values.
     pub fn sign(&mut self, text: &str, signature: &mut [u32]) {
         assert_eq!(signature.len(), self.num_perm());
-        let MinHasher { ngram, permutations, cpu, clean: bytes, starts } = self;
+        let MinHasher { ngram, permutations, cpu, clean: bytes, starts, least } = self;
         let points = clean(text, bytes);
         let bytes = &bytes[..];
         if points == 0 {
             return signature.fill(EMPTY);
         }
-        let width = (*ngram).min(points);
-        if points < bytes.len() {
-            starts.clear();
-            starts.extend(character_starts(bytes));
-            return permutations.fold(*cpu, &Spans::new(bytes, starts, width), signature);
-        }
-        match Short::new(bytes, width) {
-            Some(short) => permutations.fold(*cpu, &Windows::new(short, points - width + 1), signature),
-            None => {
-                starts.clear();
-                starts.extend(0..=points);
-                permutations.fold(*cpu, &Spans::new(bytes, starts, width), signature)
-            }
-        }
+        least.clear();
+        least.resize(permutations.padded_len(), EMPTY);
+        for_each_part(bytes, (*ngram).min(points), starts, |shingles| {
+            permutations.fold(*cpu, shingles, least)
+        });
+        signature.copy_from_slice(&least[..signature.len()]);
     }
-}
-
-/// Where each character of UTF-8 begins, and the end of the last.
-fn character_starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    let begins = |&(_, &byte): &(usize, &u8)| byte & 0xc0 != 0x80;
-    bytes.iter().enumerate().filter(begins).map(|(at, _)| at).chain([bytes.len()])
 }
 
 /// Bytes of text of one task of a parallel call.

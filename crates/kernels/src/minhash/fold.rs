@@ -1,24 +1,24 @@
 //! The least value of every permutation over a text's shingles.
 //!
-//! Permutations go through in groups that fit the vector registers, with their multipliers, addends and minima. The
-//! first group hashes the shingles as it goes, a block of them ahead of the one that it folds: the scalar instructions
-//! of the one and the vector instructions of the other do not wait for each other. What it hashed is kept for the
+//! Permutations go through in groups that fit the vector registers, with their multipliers, addends and minima. Where
+//! shingles are short windows, the first group hashes them as it goes, some shingles ahead of the one that it folds: the scalar
+//! instructions of the one and the vector instructions of the other do not wait for each other. Hashes are kept for the
 //! other groups, a stretch of the text at a time.
 
-use super::shingles::Shingles;
+use super::shingles::{Shingles, Windows};
 use crate::cpu::Cpu;
 
-/// Shingles that are hashed at once.
-const BLOCK: usize = 16;
-/// Hashes that are kept for the groups behind the first.
-const STRETCH: usize = 128 * BLOCK;
-/// Values are padded to whole vectors of this many.
+/// Shingles of a stretch: their hashes stay in the first cache.
+const STRETCH: usize = 2048;
+/// How far hashing is ahead of folding.
+const AHEAD: usize = 16;
+/// Permutations are padded to whole vectors of this many.
 const LANES: usize = 16;
 
 /// The maps x -> a * x + b mod 2^32.
 pub struct Permutations {
     len: usize,
-    /// Padded with copies of the last to a multiple of [`LANES`].
+    /// Padded to a multiple of [`LANES`].
     multipliers: Vec<u32>,
     addends: Vec<u32>,
 }
@@ -36,132 +36,96 @@ impl Permutations {
         self.len
     }
 
-    /// Writes the least value of each permutation to `least`.
-    pub fn fold(&self, cpu: Cpu, shingles: &impl Shingles, least: &mut [u32]) {
-        let mut padded = vec![u32::MAX; self.multipliers.len()];
+    /// Permutations with the padding.
+    pub fn padded_len(&self) -> usize {
+        self.multipliers.len()
+    }
+
+    /// Lowers `least`, of the padded length, to each permutation's least value over the shingles.
+    pub fn fold(&self, cpu: Cpu, shingles: &Shingles, least: &mut [u32]) {
         let maps = Maps { multipliers: &self.multipliers, addends: &self.addends };
         match cpu {
             #[cfg(target_arch = "x86_64")]
-            Cpu { avx512: true, .. } => {
-                fold_stretches(maps, shingles, &mut padded, 8 * LANES, |maps, least, source, hashes| {
-                    // SAFETY: the processor has the instructions.
-                    unsafe { avx512::fold_group(maps, least, source, hashes) }
-                });
-            }
+            Cpu { avx512: true, .. } => fold_groups(maps, shingles, least, 8 * LANES, |group| {
+                // SAFETY: the processor has the instructions.
+                unsafe { avx512::fold(group) }
+            }),
             #[cfg(target_arch = "x86_64")]
-            Cpu { avx2: true, .. } => {
-                fold_stretches(maps, shingles, &mut padded, 2 * LANES, |maps, least, source, hashes| {
-                    // SAFETY: as above.
-                    unsafe { avx2::fold_group(maps, least, source, hashes) }
-                });
-            }
-            _ => fold_stretches(maps, shingles, &mut padded, LANES, portable::fold_group),
+            Cpu { avx2: true, .. } => fold_groups(maps, shingles, least, 2 * LANES, |group| {
+                // SAFETY: as above.
+                unsafe { avx2::fold(group) }
+            }),
+            _ => fold_groups(maps, shingles, least, LANES, portable::fold),
         }
-        least.copy_from_slice(&padded[..self.len]);
     }
 }
 
-/// A whole number of vectors of multipliers and addends.
+/// Multipliers and addends.
 #[derive(Clone, Copy)]
 struct Maps<'p> {
     multipliers: &'p [u32],
     addends: &'p [u32],
 }
 
-impl<'p> Maps<'p> {
-    fn part(self, from: usize, len: usize) -> Maps<'p> {
-        Maps { multipliers: &self.multipliers[from..from + len], addends: &self.addends[from..from + len] }
-    }
+/// A group of permutations and the stretch of shingles that they are to be folded over.
+struct Group<'g> {
+    maps: Maps<'g>,
+    least: &'g mut [u32],
+    /// Windows that are still to be hashed, and the number of the first; else the hashes are there.
+    windows: Option<(Windows<'g>, usize)>,
+    /// As many as there are shingles, and room for [`AHEAD`] more.
+    hashes: &'g mut [u32],
 }
 
-/// A block's mixed hashes.
-type Block = [u32; BLOCK];
-
-/// Where a group of permutations gets hashes from: the shingles, of which the block of this number is the first, or
-/// what an earlier group wrote down.
-type Source<'s, S> = Option<(&'s S, usize)>;
-
-/// Calls `fold_group` for every stretch of the text and, inside it, for every group of permutations: at most `most` of
-/// them, a power of two of vectors.
-fn fold_stretches<S: Shingles>(
-    maps: Maps,
-    shingles: &S,
-    least: &mut [u32],
-    most: usize,
-    fold_group: impl Fn(Maps, &mut [u32], Source<S>, &mut [Block]),
-) {
-    let blocks = shingles.count().div_ceil(BLOCK);
-    let mut hashes = [[0; BLOCK]; STRETCH / BLOCK];
-    for start in (0..blocks).step_by(hashes.len()) {
-        let stretch = (blocks - start).min(hashes.len());
+/// Calls `fold` for every stretch of the text and, inside it, for every group of permutations: at most `most` of them, a
+/// power of two of vectors.
+fn fold_groups(maps: Maps, shingles: &Shingles, least: &mut [u32], most: usize, fold: impl Fn(Group)) {
+    let count = shingles.count();
+    let mut hashes = [0; STRETCH + AHEAD];
+    for first in (0..count).step_by(STRETCH) {
+        let stretch = (count - first).min(STRETCH);
+        let mut windows = match shingles {
+            Shingles::Windows(windows) => Some((*windows, first)),
+            Shingles::Spans(spans) => {
+                spans.hash(first, &mut hashes[..stretch]);
+                None
+            }
+        };
         let mut done = 0;
         while done < least.len() {
             let left = (least.len() - done) / LANES;
-            let group = (LANES << left.ilog2()).min(most);
-            let source = (done == 0).then_some((shingles, start));
-            fold_group(
-                maps.part(done, group),
-                &mut least[done..done + group],
-                source,
-                &mut hashes[..stretch],
-            );
-            done += group;
+            let lanes = done..done + (LANES << left.ilog2()).min(most);
+            done = lanes.end;
+            fold(Group {
+                maps: Maps {
+                    multipliers: &maps.multipliers[lanes.clone()],
+                    addends: &maps.addends[lanes.clone()],
+                },
+                least: &mut least[lanes],
+                windows: windows.take(),
+                hashes: &mut hashes[..stretch + AHEAD],
+            });
         }
     }
-}
-
-/// Gives the blocks of a stretch to `fold` in order; hashes each, where the source is the shingles, before the one in front
-/// of it is folded.
-#[inline(always)]
-fn for_each_block<S: Shingles>(source: Source<S>, hashes: &mut [Block], mut fold: impl FnMut(&Block)) {
-    let Some((shingles, start)) = source else { return hashes.iter().for_each(fold) };
-    let mut next = hash_block(shingles, start * BLOCK);
-    for (i, block) in hashes.iter_mut().enumerate() {
-        *block = next;
-        next = hash_block(shingles, (start + i + 1) * BLOCK);
-        fold(block);
-    }
-}
-
-/// The finaliser of MurmurHash3 for 32 bits.
-#[inline(always)]
-fn mix(mut x: u32) -> u32 {
-    x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
-    x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
-    x ^ (x >> 16)
-}
-
-/// The mixed hashes of the shingles `first..`, the last one repeated up to a whole block.
-#[inline(always)]
-fn hash_block(shingles: &impl Shingles, first: usize) -> Block {
-    let last = shingles.count() - 1;
-    let mut hashes = [0; BLOCK];
-    if first + BLOCK <= last {
-        for (i, hash) in hashes.iter_mut().enumerate() {
-            // SAFETY: `first + i` is below the last.
-            *hash = unsafe { shingles.low32(first + i) };
-        }
-    } else {
-        for (i, hash) in hashes.iter_mut().enumerate() {
-            // SAFETY: no shingle behind the last is asked for.
-            *hash = unsafe { shingles.low32((first + i).min(last)) };
-        }
-    }
-    hashes.map(mix)
 }
 
 /// Rust that the compiler may vectorise.
 mod portable {
     use super::*;
 
-    pub fn fold_group<S: Shingles>(maps: Maps, least: &mut [u32], source: Source<S>, hashes: &mut [Block]) {
-        for_each_block(source, hashes, |block| {
-            for ((least, &a), &b) in least.iter_mut().zip(maps.multipliers).zip(maps.addends) {
-                for x in block {
-                    *least = (*least).min(a.wrapping_mul(*x).wrapping_add(b));
-                }
+    pub fn fold(Group { maps, least, windows, hashes }: Group) {
+        let count = hashes.len() - AHEAD;
+        let hashes = &mut hashes[..count];
+        if let Some((windows, first)) = windows {
+            for (hash, i) in hashes.iter_mut().zip(first..) {
+                *hash = windows.hash(i);
             }
-        });
+        }
+        for ((least, &a), &b) in least.iter_mut().zip(maps.multipliers).zip(maps.addends) {
+            for x in &*hashes {
+                *least = (*least).min(a.wrapping_mul(*x).wrapping_add(b));
+            }
+        }
     }
 }
 
@@ -175,26 +139,16 @@ macro_rules! vectors {
             use std::arch::x86_64::*;
 
             #[target_feature(enable = $features)]
-            pub fn fold_group<S: Shingles>(
-                maps: Maps,
-                least: &mut [u32],
-                source: Source<S>,
-                hashes: &mut [Block],
-            ) {
-                match least.len() / $lanes {
-                    $($count => fold_vectors::<$count, S>(maps, least, source, hashes),)*
+            pub fn fold(group: Group) {
+                match group.least.len() / $lanes {
+                    $($count => fold_vectors::<$count>(group),)*
                     other => unreachable!("a group of {other} vectors"),
                 }
             }
 
             /// The whole group stays in registers.
             #[target_feature(enable = $features)]
-            fn fold_vectors<const N: usize, S: Shingles>(
-                maps: Maps,
-                least: &mut [u32],
-                source: Source<S>,
-                hashes: &mut [Block],
-            ) {
+            fn fold_vectors<const N: usize>(Group { maps, least, windows, hashes }: Group) {
                 let mut multipliers = [$set(0); N];
                 let mut addends = [$set(0); N];
                 let mut minima = [$set(0); N];
@@ -207,15 +161,28 @@ macro_rules! vectors {
                         minima[k] = $load(least[lanes].as_ptr().cast());
                     }
                 }
-                for_each_block(source, hashes, |block| {
-                    for &x in block {
+                let count = hashes.len() - AHEAD;
+                if let Some((windows, first)) = windows {
+                    for i in 0..AHEAD {
+                        hashes[i] = windows.hash(first + i);
+                    }
+                    for i in 0..count {
+                        hashes[i + AHEAD] = windows.hash(first + i + AHEAD);
+                        let x = $set(hashes[i] as i32);
+                        for k in 0..N {
+                            let value = $add($multiply(x, multipliers[k]), addends[k]);
+                            minima[k] = $min(minima[k], value);
+                        }
+                    }
+                } else {
+                    for &x in &hashes[..count] {
                         let x = $set(x as i32);
                         for k in 0..N {
                             let value = $add($multiply(x, multipliers[k]), addends[k]);
                             minima[k] = $min(minima[k], value);
                         }
                     }
-                });
+                }
                 for (lanes, minimum) in least.chunks_exact_mut($lanes).zip(minima) {
                     // SAFETY: as above.
                     unsafe { $store(lanes.as_mut_ptr().cast(), minimum) };

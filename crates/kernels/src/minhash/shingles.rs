@@ -2,70 +2,100 @@
 
 use crate::xxh3::{Short, hash64};
 
-/// The shingles of a text, numbered; there is at least one.
-pub trait Shingles {
-    fn count(&self) -> usize;
+/// The finaliser of MurmurHash3 for 32 bits.
+#[inline(always)]
+fn mix(mut x: u32) -> u32 {
+    x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+    x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
+    x ^ (x >> 16)
+}
 
-    /// The low 32 bits of the hash of shingle `i`.
-    ///
-    /// # Safety
-    /// `i` is less than [`Shingles::count`].
-    unsafe fn low32(&self, i: usize) -> u32;
+/// Bytes of ASCII in a row whose shingles are windows even where other characters are about.
+const RUN: usize = 64;
+
+/// Shingles of a part of a text, numbered; there is at least one.
+pub enum Shingles<'b> {
+    Windows(Windows<'b>),
+    Spans(Spans<'b>),
+}
+
+impl Shingles<'_> {
+    pub fn count(&self) -> usize {
+        match self {
+            Shingles::Windows(windows) => windows.last + 1,
+            Shingles::Spans(spans) => spans.starts.len() - spans.width,
+        }
+    }
+}
+
+/// Gives every run of `width` characters of UTF-8 to `visit`, part by part. `starts` is scratch memory.
+pub fn for_each_part(bytes: &[u8], width: usize, starts: &mut Vec<usize>, mut visit: impl FnMut(&Shingles)) {
+    let mut visit_spans = |bytes: &[u8], visit: &mut dyn FnMut(&Shingles)| {
+        let begins = |&(_, &byte): &(usize, &u8)| byte & 0xc0 != 0x80;
+        starts.clear();
+        starts.extend(bytes.iter().enumerate().filter(begins).map(|(at, _)| at));
+        starts.push(bytes.len());
+        if starts.len() > width {
+            visit(&Shingles::Spans(Spans { bytes, starts, width }));
+        }
+    };
+    // Shingles that begin in front of it were given.
+    let mut due = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        let end =
+            bytes[at..].iter().position(|byte| !byte.is_ascii()).map_or(bytes.len(), |ascii| at + ascii);
+        let is_long = end - at >= RUN.max(width) || (end - at == bytes.len() && end >= width);
+        if is_long && let Some(short) = Short::new(&bytes[at..end], width) {
+            if due < at {
+                visit_spans(&bytes[due..at + width - 1], &mut visit);
+            }
+            visit(&Shingles::Windows(Windows { short, last: end - at - width }));
+            due = end - (width - 1);
+        }
+        at = bytes[end..].iter().position(u8::is_ascii).map_or(bytes.len(), |others| end + others);
+    }
+    if bytes.len() - due >= width {
+        visit_spans(&bytes[due..], &mut visit);
+    }
 }
 
 /// Shingles of 9 to 16 bytes, one at every byte: those of ASCII.
+#[derive(Clone, Copy)]
 pub struct Windows<'b> {
     short: Short<'b>,
-    count: usize,
+    last: usize,
 }
 
-impl<'b> Windows<'b> {
-    /// There are `count` windows.
-    pub fn new(short: Short<'b>, count: usize) -> Self {
-        Windows { short, count }
-    }
-}
-
-impl Shingles for Windows<'_> {
-    fn count(&self) -> usize {
-        self.count
-    }
-
+impl Windows<'_> {
+    /// The mixed hash of shingle `i`, or of the last if there are not so many.
     #[inline(always)]
-    unsafe fn low32(&self, i: usize) -> u32 {
-        // SAFETY: there is a window at every place below the count, as the caller promises.
-        unsafe { self.short.low32(i) }
+    pub fn hash(&self, i: usize) -> u32 {
+        // SAFETY: the last window ends within the bytes.
+        mix(unsafe { self.short.low32(i.min(self.last)) })
     }
 }
 
 /// Shingles of any length, of characters that begin at known places.
 pub struct Spans<'b> {
     bytes: &'b [u8],
+    /// The start of each character, and the end of the last.
     starts: &'b [usize],
     /// Characters of a shingle.
     width: usize,
 }
 
-impl<'b> Spans<'b> {
-    /// `starts` holds the start of each character and the end of the last, of which there are at least `width`.
-    pub fn new(bytes: &'b [u8], starts: &'b [usize], width: usize) -> Self {
-        assert!(starts.len() > width);
-        Spans { bytes, starts, width }
-    }
-}
-
-impl Shingles for Spans<'_> {
-    fn count(&self) -> usize {
-        self.starts.len() - self.width
-    }
-
-    #[inline(always)]
-    unsafe fn low32(&self, i: usize) -> u32 {
-        let (start, end) = (self.starts[i], self.starts[i + self.width]);
-        match Short::new(self.bytes, end - start) {
-            // SAFETY: a shingle ends within the bytes.
-            Some(short) => unsafe { short.low32(start) },
-            None => hash64(&self.bytes[start..end], 0) as u32,
+impl Spans<'_> {
+    /// Writes the mixed hashes of the shingles `first..`.
+    pub fn hash(&self, first: usize, hashes: &mut [u32]) {
+        let ends = &self.starts[first + self.width..];
+        for ((&start, &end), hash) in self.starts[first..].iter().zip(ends).zip(hashes) {
+            let low32 = match Short::new(self.bytes, end - start) {
+                // SAFETY: a shingle ends within the bytes.
+                Some(short) => unsafe { short.low32(start) },
+                None => hash64(&self.bytes[start..end], 0) as u32,
+            };
+            *hash = mix(low32);
         }
     }
 }

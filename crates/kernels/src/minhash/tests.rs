@@ -66,6 +66,23 @@ fn texts_around_a_stretch() {
 }
 
 #[test]
+fn characters_beyond_ascii_at_every_distance() {
+    let ascii: String = (0..160).map(|i| char::from(b'a' + (i * i % 26) as u8)).collect();
+    for distance in [1, 5, 12, 13, 14, 50, 63, 64, 65, 76, 77, 130] {
+        let text = format!(
+            "{}\u{e9}{}\u{65e5}\u{672c}{}",
+            &ascii[..distance],
+            &ascii[distance..],
+            &ascii[..distance]
+        );
+        check(&text, 13, 16, 0);
+        check(&format!("\u{e9}{text}\u{e9}"), 13, 16, 0);
+        check(&text, 9, 16, 0);
+        check(&text, 40, 16, 0);
+    }
+}
+
+#[test]
 fn each_text_has_the_row_that_it_has_alone() {
     let texts: Texts = (0..9000).map(|i| format!("{i} mail number {i} of this many, {}", i * i)).collect();
     let rows = min_hash(&texts, 13, 20, 5, &Job::default()).unwrap();
