@@ -22,8 +22,8 @@ import {
 function withDuplicates(n: number, seed: number): Document[] {
   const fresh = documents(n, seed)
   return fresh.map((record, i) => {
-    const earlier = fresh[Math.floor(i / 2)] as Document
     if (i % 3 !== 2) return record
+    const earlier = fresh[i - 1] as Document
     const text = i % 2 === 0 ? earlier.text : earlier.text.replace(' the ', ' that ')
     return { ...record, text }
   })
