@@ -79,13 +79,13 @@ export interface NativeWeightsFiles {
     options: NativeOrigin & { skip: string[] },
     job: NativeJob,
   ): Promise<NativeUpdates>
-  mergeUpdates(
+  mergeModels(
     updates: NativeUpdates,
     output: NativeOutput,
     options: NativeMergeOptions,
     job: NativeJob,
   ): Promise<NativeWrittenWeights>
-  maskUpdates(
+  maskModels(
     updates: NativeUpdates,
     output: NativeOutput,
     names: string[],
@@ -93,7 +93,7 @@ export interface NativeWeightsFiles {
     job: NativeJob,
   ): Promise<NativeWrittenWeights>
   /** Without `alpha` the scale is the mean magnitude of the kept. */
-  compressUpdate(
+  compressModel(
     updates: NativeUpdates,
     output: NativeOutput,
     density: number,
@@ -106,7 +106,7 @@ export interface NativeWeightsFiles {
     options: NativeOrigin & { task: string | undefined; lambda: number; dtype: string | undefined },
     job: NativeJob,
   ): Promise<NativeExpansion>
-  expandUpdate(
+  expandModel(
     expansion: NativeExpansion,
     output: NativeOutput,
     oneFile: boolean,

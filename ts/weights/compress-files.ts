@@ -5,6 +5,7 @@
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import { checkOptions, show } from '../options.js'
+import { checkKnown, TERNARIZE, type TernarizeOptions, ternarizeOptions } from '../ternary.js'
 import {
   type BaseOptions,
   checkNames,
@@ -20,13 +21,7 @@ import {
 } from './run-files.js'
 
 /** How an update is compressed. */
-export interface CompressFilesOptions extends WeightsFileOptions, BaseOptions {
-  /** The share of all items whose signs are kept, in (0, 1]. Default 0.2. */
-  density?: number | undefined
-  /** Standard deviations of the scale, above 0. Default 1. */
-  alpha?: number | undefined
-  /** `std`: alpha standard deviations of all items (default); `mean-abs`: the mean magnitude of the kept. */
-  scale?: 'std' | 'mean-abs' | undefined
+export interface CompressFilesOptions extends WeightsFileOptions, BaseOptions, TernarizeOptions {
   /** How signs are written. Default `golomb`. */
   encoding?: 'golomb' | 'bitmask' | undefined
   /** Tensors that are no part of the update. */
@@ -45,29 +40,10 @@ export interface CompressedFiles extends WeightsFiles {
   denseBits: number
 }
 
-/** A share above 0 and at most 1. @hidden */
-export function checkDensity(value: unknown): number {
-  if (typeof value === 'number' && value > 0 && value <= 1) return value
-  throw new TamisError('ERR_TAMIS_RANGE', `density must be in (0, 1], got ${show(value)}`)
-}
-
-/** A finite number above 0. @hidden */
-export function checkPositive(name: string, value: unknown): number {
-  if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value
-  throw new TamisError('ERR_TAMIS_RANGE', `${name} must be positive, got ${show(value)}`)
-}
-
 /** A finite number. @hidden */
 export function checkLambda(value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw new TamisError('ERR_TAMIS_RANGE', `lambda must be a finite number, got ${show(value)}`)
-}
-
-/** One of the listed words, said as unknown otherwise. @hidden */
-export function checkKnown<const T extends string>(name: string, value: unknown, list: readonly T[]): T {
-  if ((list as readonly unknown[]).includes(value)) return value as T
-  const want = `${name} must be ${list.map((word) => `'${word}'`).join(' or ')}`
-  throw new TamisError('ERR_TAMIS_RANGE', `unknown ${name} ${show(value)}: ${want}`)
 }
 
 /**
@@ -90,18 +66,9 @@ export async function compressUpdateFiles(
   model: string,
   options: CompressFilesOptions,
 ): Promise<CompressedFiles> {
-  const o = checkOptions('options', options, [
-    ...WEIGHTS_FILE_OPTIONS,
-    'density',
-    'alpha',
-    'scale',
-    'encoding',
-    'skip',
-  ])
+  const o = checkOptions('options', options, [...WEIGHTS_FILE_OPTIONS, ...TERNARIZE, 'encoding', 'skip'])
   checkPath('model', model)
-  const density = checkDensity(o.density ?? 0.2)
-  const alpha = checkPositive('alpha', o.alpha ?? 1)
-  const scale = checkKnown('scale', o.scale ?? 'std', ['std', 'mean-abs'])
+  const { density, alpha } = ternarizeOptions(o)
   const encoding = checkKnown('encoding', o.encoding ?? 'golomb', ['golomb', 'bitmask'])
   const match = { ...checkOrigin(o), skip: checkNames('skip', o.skip) }
   return runOnWeights(o, async (run) => {
@@ -109,19 +76,17 @@ export async function compressUpdateFiles(
     const inputs = updates.inputs()
     const output = await run.open(inputs)
     const written = await run.work((job) =>
-      native.compressUpdate(
-        updates,
-        output,
-        density,
-        scale === 'std' ? alpha : undefined,
-        encoding === 'golomb',
-        job,
-      ),
+      native.compressModel(updates, output, density, alpha, encoding === 'golomb', job),
     )
     const { elements, ...signs } = written.signs() ?? { elements: 0 }
     const done = await run.commit(written, {
       method: 'compeft',
-      options: optionsInForce(o, { density, alpha, scale, encoding }),
+      options: optionsInForce(o, {
+        density,
+        alpha,
+        scale: alpha === undefined ? 'mean-abs' : 'std',
+        encoding,
+      }),
       inputs,
       tensors: updates.tensors(),
       elements,
@@ -165,7 +130,7 @@ export async function expandUpdateFiles(update: string, options: ExpandFilesOpti
     const expansion = await run.work((job) => native.openExpansion(update, settings, job))
     const inputs = expansion.inputs()
     const output = await run.open(inputs)
-    const written = await run.work((job) => native.expandUpdate(expansion, output, run.oneFile, job))
+    const written = await run.work((job) => native.expandModel(expansion, output, run.oneFile, job))
     return run.commit(written, {
       method: 'expand-update',
       options: optionsInForce(o, { lambda }),

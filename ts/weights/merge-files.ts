@@ -6,7 +6,8 @@ import { basename } from 'node:path'
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import { checkOptions, show } from '../options.js'
-import { checkDensity, checkKnown, checkLambda, checkPositive } from './compress-files.js'
+import { checkDensity, checkKnown } from '../ternary.js'
+import { checkLambda } from './compress-files.js'
 import {
   type BaseOptions,
   checkNames,
@@ -20,6 +21,7 @@ import {
   type WeightsFiles,
   type WeightsType,
 } from './run-files.js'
+import { checkAgree, checkLambdas } from './tall-masks.js'
 
 /** The ways to merge. */
 export const MERGE_METHODS = ['ties', 'consensus', 'tall-masks', 'task-arithmetic', 'linear'] as const
@@ -125,7 +127,7 @@ export async function mergeFiles(
     density: checkDensity(o.density ?? 0.2),
     merge: checkKnown('merge', o.merge ?? 'mean', ['mean', 'sum', 'max']),
     eachTensor: checkKnown('scope', o.scope ?? 'global', ['global', 'tensor']) === 'tensor',
-    lambdas: checkLambdas(o.maskLambda, paths.length),
+    lambdas: checkLambdas(o.maskLambda ?? 0.4, paths.length),
     agree: checkAgree(o.agree ?? 2),
     dtype: checkType(o.dtype),
   }
@@ -137,8 +139,8 @@ export async function mergeFiles(
     const output = await run.open(inputs)
     const written = await run.work((job) =>
       method === 'tall-masks'
-        ? native.maskUpdates(updates, output, tasks, settings.lambdas, job)
-        : native.mergeUpdates(
+        ? native.maskModels(updates, output, tasks, settings.lambdas, job)
+        : native.mergeModels(
             updates,
             output,
             { ...settings, method: OPERATION[method], oneFile: run.oneFile },
@@ -211,19 +213,6 @@ function checkWeights(weights: unknown, models: number, normalise: boolean): num
     throw new TamisError('ERR_TAMIS_RANGE', `weights of a mean must not add up to 0, got ${show(weights)}`)
   }
   return (list as number[]).map((weight) => weight / sum)
-}
-
-function checkLambdas(value: unknown, models: number): number[] {
-  if (!Array.isArray(value)) return new Array(models).fill(checkPositive('lambda', value ?? 0.4))
-  if (value.length !== models) {
-    throw new TamisError('ERR_TAMIS_RANGE', `one lambda per task is needed: ${models}, got ${show(value)}`)
-  }
-  return value.map((lambda) => checkPositive('lambda', lambda))
-}
-
-function checkAgree(value: unknown): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
-  throw new TamisError('ERR_TAMIS_RANGE', `agree must be a non-negative integer, got ${show(value)}`)
 }
 
 function checkTasks(tasks: unknown, paths: readonly string[]): string[] {

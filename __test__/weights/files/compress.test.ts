@@ -4,7 +4,17 @@ import { join } from 'node:path'
 import test from 'ava'
 import { type Tensor, weights } from 'tamis'
 import { folder } from '../../corpus/files/support.js'
-import { bf16, f16, f32, numbers, readTensors, widen, widenAll, writeShards, writeTensors } from './support.js'
+import {
+  bf16,
+  f16,
+  f32,
+  numbers,
+  readTensors,
+  widen,
+  widenAll,
+  writeShards,
+  writeTensors,
+} from './support.js'
 
 type Dict = Record<string, Tensor>
 
@@ -32,7 +42,10 @@ for (const options of [
     const tensors = update(3)
     const path = await writeTensors(join(dir, 'x.safetensors'), tensors)
     const out = join(dir, 'out.safetensors')
-    const { files, scale, kept, bytes, ...told } = await weights.compressUpdateFiles(path, { out, ...options })
+    const { files, scale, kept, bytes, ...told } = await weights.compressUpdateFiles(path, {
+      out,
+      ...options,
+    })
     t.deepEqual(files, [out])
     const { encoding = 'golomb', ...how } = options as { encoding?: 'golomb' | 'bitmask' }
     const compressed = await weights.compressUpdate(widenAll(tensors), how)
@@ -54,7 +67,8 @@ for (const options of [
     for (const [name, tensor] of Object.entries(compressed.tensors)) {
       const want = weights.expandTernary(tensor)
       t.deepEqual([...(expanded[name] as Tensor).dims], [...want.dims])
-      const bytesOf = ({ data }: Tensor) => Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+      const bytesOf = ({ data }: Tensor) =>
+        Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
       t.true(bytesOf(expanded[name] as Tensor).equals(bytesOf(want)), name)
     }
   })
@@ -63,7 +77,7 @@ for (const options of [
 test('an update of a base goes back onto it, with its files', async (t) => {
   const dir = await folder(t)
   const side = { 'config.json': '{"tie_word_embeddings": true, "dtype": "float32"}', 'tokenizer.json': '{}' }
-  const dict = (seed: number) => {
+  const dict = (seed: number): [Dict, Dict] => {
     const embed = f32([30, 4], numbers(120, seed))
     return [{ 'wte.weight': embed, w: bf16([50], numbers(50, seed + 1)) }, { 'lm_head.weight': embed }]
   }
@@ -73,12 +87,17 @@ test('an update of a base goes back onto it, with its files', async (t) => {
   const { elements, files } = await weights.compressUpdateFiles(tuned, { base, out: small, density: 0.4 })
   t.is(elements, 170)
   t.deepEqual(files, [join(small, 'update.safetensors')])
-  t.deepEqual((await readdir(small)).sort(), ['config.json', 'manifest.json', 'tokenizer.json', 'update.safetensors'])
+  t.deepEqual((await readdir(small)).sort(), [
+    'config.json',
+    'manifest.json',
+    'tokenizer.json',
+    'update.safetensors',
+  ])
   const out = join(dir, 'out')
   await weights.expandUpdateFiles(small, { base, out, lambda: 0.5 })
-  const [{ 'wte.weight': embed, w }] = dict(1) as [Dict]
+  const [{ 'wte.weight': embed, w }] = dict(1)
   const wide = widenAll({ 'wte.weight': embed as Tensor, w: w as Tensor })
-  const [{ 'wte.weight': embed2, w: w2 }] = dict(2) as [Dict]
+  const [{ 'wte.weight': embed2, w: w2 }] = dict(2)
   const tau = weights.taskVector(widenAll({ 'wte.weight': embed2 as Tensor, w: w2 as Tensor }), wide)
   const { tensors } = await weights.compressUpdate(tau, { density: 0.4 })
   const expanded = Object.fromEntries(
@@ -94,7 +113,8 @@ test('an update of a base goes back onto it, with its files', async (t) => {
   const half = join(dir, 'half')
   await weights.expandUpdateFiles(small, { base, out: half, dtype: 'float16' })
   t.regex(await readFile(join(half, 'config.json'), 'utf8'), /"dtype": "float16"/)
-  const { 'wte.weight': rounded } = (await readTensors(join(half, 'model-00001-of-00002.safetensors'))).tensors
+  const { 'wte.weight': rounded } = (await readTensors(join(half, 'model-00001-of-00002.safetensors')))
+    .tensors
   t.is(rounded?.type, 'float16')
   const whole = weights.addUpdate(wide, expanded)
   t.deepEqual(widen(rounded as Tensor), widen(f16([30, 4], whole['wte.weight']?.data as Float32Array)))
@@ -110,7 +130,11 @@ test('an adapter goes and comes back as a folder', async (t) => {
   const back = join(dir, 'back')
   const { files } = await weights.expandUpdateFiles(small, { out: back, dtype: 'bfloat16' })
   t.deepEqual(files, [join(back, 'adapter_model.safetensors')])
-  t.deepEqual((await readdir(back)).sort(), ['adapter_config.json', 'adapter_model.safetensors', 'manifest.json'])
+  t.deepEqual((await readdir(back)).sort(), [
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'manifest.json',
+  ])
   const { tensors, metadata } = await readTensors(files[0] as string)
   t.deepEqual(metadata, { format: 'pt' })
   t.true(Object.values(tensors).every((tensor) => tensor.type === 'bfloat16'))
@@ -130,7 +154,11 @@ test('what is no compressed update, or a damaged one, is refused', async (t) => 
   for (const encoding of ['golomb', 'bitmask'] as const) {
     await weights.compressUpdateFiles(plain, { out: small, encoding, force: true, density: 1 })
     const { tensors, metadata } = await readTensors(small)
-    const change = async (message: RegExp, more: Record<string, Tensor>, about: Record<string, string> = {}) => {
+    const change = async (
+      message: RegExp,
+      more: Record<string, Tensor>,
+      about: Record<string, string> = {},
+    ) => {
       const path = await writeTensors(
         join(dir, 'changed.safetensors'),
         { ...tensors, ...more },
@@ -146,7 +174,11 @@ test('what is no compressed update, or a damaged one, is refused', async (t) => 
     await change(/the tensor "v\.scale" is missing/, {}, { shapes: '{"w":[9],"v":[2]}' })
     await change(/"w\.scale" is not finite/, { 'w.scale': f32([1], Float32Array.of(Number.NaN)) })
     await change(/"w\.scale" is F32 of shape \[2\]/, { 'w.scale': f32([2], numbers(2, 1)) })
-    const uint8 = (...data: number[]): Tensor => ({ type: 'uint8', dims: [data.length], data: Uint8Array.from(data) })
+    const uint8 = (...data: number[]): Tensor => ({
+      type: 'uint8',
+      dims: [data.length],
+      data: Uint8Array.from(data),
+    })
     if (encoding === 'golomb') {
       const stream = (tensors['w.golomb'] as Tensor).data as Uint8Array
       await change(/golomb stream is truncated/, { 'w.golomb': uint8(...stream.subarray(0, 10)) })

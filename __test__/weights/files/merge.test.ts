@@ -1,5 +1,5 @@
 /** Models merged on disk: the numbers are those of the functions in memory, to the bit, and everything else goes along. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Tensor, weights } from 'tamis'
@@ -39,9 +39,7 @@ async function setUp(t: ExecutionContext, models = 3, long = LONG) {
   const dir = await folder(t)
   const base = model(100, long)
   const others = Array.from({ length: models }, (_, i) => model(200 + 10 * i, long))
-  const paths = await Promise.all(
-    others.map((one, i) => writeTensors(join(dir, `m${i}.safetensors`), one)),
-  )
+  const paths = await Promise.all(others.map((one, i) => writeTensors(join(dir, `m${i}.safetensors`), one)))
   const basePath = await writeTensors(join(dir, 'base.safetensors'), base)
   const wide = widenAll(base)
   const updates = others.map((one) => weights.taskVector(widenAll(one), wide))
@@ -53,13 +51,11 @@ function same(t: ExecutionContext, got: Dict, want: Dict, like: Dict): void {
   t.deepEqual(Object.keys(got).sort(), Object.keys(want).sort())
   for (const [name, tensor] of Object.entries(want)) {
     const { type, dims, data } = got[name] as Tensor
-    t.is(type, like[name]?.type)
+    t.is(type, like[name]?.type as Tensor['type'])
     t.deepEqual([...dims], [...tensor.dims])
     const numbers = tensor.data as Float32Array
     const rounded =
-      type === 'float32'
-        ? numbers
-        : Uint16Array.from(numbers, type === 'float16' ? toFloat16 : toBfloat16)
+      type === 'float32' ? numbers : Uint16Array.from(numbers, type === 'float16' ? toFloat16 : toBfloat16)
     const bytes = (x: { buffer: ArrayBufferLike; byteOffset: number; byteLength: number }) =>
       Buffer.from(x.buffer as ArrayBuffer, x.byteOffset, x.byteLength)
     t.true(bytes(rounded).equals(bytes(data as Uint16Array)), name)
@@ -133,7 +129,13 @@ test('task arithmetic and linear are weighted sums', async (t) => {
       Object.entries(wide).map(([name, { dims, data }]) => {
         const item = (i: number) =>
           updates.reduce((s, update, u) => s + (list[u] as number) * (update[name]?.data[i] as number), 0)
-        return [name, f32([...dims], Float32Array.from(data, (_, i) => item(i)))]
+        return [
+          name,
+          f32(
+            [...dims],
+            Float32Array.from(data, (_, i) => item(i)),
+          ),
+        ]
       }),
     )
   await weights.mergeFiles(paths, { method: 'task-arithmetic', base: basePath, out, weights: [1, 2, -1] })
@@ -222,7 +224,10 @@ test('a sharded folder keeps its shards, its index and its side files', async (t
     dtype: 'bfloat16',
   })
   const names = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
-  t.deepEqual(files, names.map((name) => join(out, name)))
+  t.deepEqual(
+    files,
+    names.map((name) => join(out, name)),
+  )
   t.deepEqual(
     (await readdir(out, { recursive: true })).sort(),
     [
@@ -247,7 +252,9 @@ test('a sharded folder keeps its shards, its index and its side files', async (t
   t.is(index.metadata.note, 'kept')
   t.is(index.metadata.total_size, 2 * (1000 + 63 + 55 + 33 + 1))
   t.deepEqual(first?.metadata, { format: 'pt' })
-  t.true([first, second].every((file) => Object.values(file?.tensors ?? {}).every((x) => x.type === 'bfloat16')))
+  t.true(
+    [first, second].every((file) => Object.values(file?.tensors ?? {}).every((x) => x.type === 'bfloat16')),
+  )
   const { method, options, inputs, outputs } = JSON.parse(await readFile(manifest, 'utf8'))
   t.deepEqual([method, options.dtype, inputs.length, outputs.length], ['task-arithmetic', 'bfloat16', 4, 2])
   const again = join(dir, 'one.safetensors')
@@ -257,7 +264,15 @@ test('a sharded folder keeps its shards, its index and its side files', async (t
 
 test('rounding is to nearest even, and what does not fit is refused by name', async (t) => {
   const dir = await folder(t)
-  const x = Float32Array.of(1 + 2 ** -8, 1 + 3 * 2 ** -8, -1 - 2 ** -8, 65519, 2 ** -24, 2 ** -25, 3 * 2 ** -25)
+  const x = Float32Array.of(
+    1 + 2 ** -8,
+    1 + 3 * 2 ** -8,
+    -1 - 2 ** -8,
+    65519,
+    2 ** -24,
+    2 ** -25,
+    3 * 2 ** -25,
+  )
   const path = await writeTensors(join(dir, 'x.safetensors'), { x: f32([7], x) })
   const to = async (dtype: 'float16' | 'bfloat16') => {
     const out = join(dir, `${dtype}.safetensors`)
@@ -276,14 +291,20 @@ test('rounding is to nearest even, and what does not fit is refused by name', as
     code: 'ERR_TAMIS_RANGE',
     message: /out\.safetensors: the tensor "too large" does not fit float16: its item 1 is 65520/,
   })
-  t.deepEqual((await readdir(dir)).filter((name) => name.includes('out')), [])
+  t.deepEqual(
+    (await readdir(dir)).filter((name) => name.includes('out')),
+    [],
+  )
 })
 
 test('tied weights enter once and are written as their original is', async (t) => {
   const dir = await folder(t)
   const embed = (seed: number) => f32([20, 3], numbers(60, seed))
   const side = { 'config.json': '{"tie_word_embeddings": true}' }
-  const dict = (seed: number) => ({ 'model.embed_tokens.weight': embed(seed), w: f32([40], numbers(40, seed + 5)) })
+  const dict = (seed: number) => ({
+    'model.embed_tokens.weight': embed(seed),
+    w: f32([40], numbers(40, seed + 5)),
+  })
   const withHead = (seed: number) => ({ ...dict(seed), 'lm_head.weight': embed(seed) })
   const base = await writeShards(join(dir, 'base'), [withHead(1)], side)
   // One keeps both, one the embedding alone, one the head alone.
@@ -352,7 +373,10 @@ test('inconsistent checkpoints are refused by file and tensor', async (t) => {
   const out = at('out.safetensors')
   const refused = async (path: string, message: RegExp, code = 'ERR_TAMIS_FORMAT') => {
     await t.throwsAsync(weights.mergeFiles([path], { base, out }), { name: 'TamisError', code, message })
-    t.deepEqual((await readdir(dir)).filter((name) => name.includes('out')), [])
+    t.deepEqual(
+      (await readdir(dir)).filter((name) => name.includes('out')),
+      [],
+    )
   }
   await refused(
     await write('less.safetensors', { a: good.a }),
@@ -428,12 +452,14 @@ test('a disk without room is found out before the work', async (t) => {
   length.writeBigUInt64LE(BigInt(header.length))
   await writeFile(path, Buffer.concat([length, header]))
   // A file of holes; a file system that knows no such sizes cannot be asked.
-  const { truncate } = await import('node:fs/promises')
   const made = await truncate(path, 8 + header.length + bytes).then(
     () => true,
     () => false,
   )
-  if (!made) return t.pass()
+  if (!made) {
+    t.pass()
+    return
+  }
   await t.throwsAsync(weights.mergeFiles([path], { out: join(dir, 'out.safetensors'), method: 'linear' }), {
     code: 'ERR_TAMIS_IO',
     message: /out\.safetensors: cannot write: it needs \d+ bytes of disk, and \d+ are free \(free some space/,
@@ -457,7 +483,10 @@ test('outputs that exist, or that would replace an input, are refused', async (t
 
 test('arguments are checked before a file is touched', async (t) => {
   const refused = async (options: object, message: RegExp, models: unknown = ['a', 'b']) => {
-    const call = weights.mergeFiles(models as string[], { out: 'out', ...options } as weights.MergeFilesOptions)
+    const call = weights.mergeFiles(
+      models as string[],
+      { out: 'out', ...options } as weights.MergeFilesOptions,
+    )
     await t.throwsAsync(call, { name: 'TamisError', message })
   }
   await refused({}, /at least one update is needed/, [])

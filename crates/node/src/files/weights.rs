@@ -247,7 +247,7 @@ impl WeightsMergeOptions {
 
 /// Merges updates into the output, laid out as the base or the first model.
 #[napi]
-pub fn merge_updates<'env>(
+pub fn merge_models<'env>(
     env: &'env Env,
     updates: &Updates,
     output: &mut Output,
@@ -269,7 +269,7 @@ pub fn merge_updates<'env>(
 
 /// Writes the merged update and the mask of each model.
 #[napi]
-pub fn mask_updates<'env>(
+pub fn mask_models<'env>(
     env: &'env Env,
     updates: &Updates,
     output: &mut Output,
@@ -288,7 +288,7 @@ pub fn mask_updates<'env>(
 /// Writes the signs of the first model's update, and their scale: `alpha` standard deviations, or without it the mean magnitude of
 /// the kept.
 #[napi]
-pub fn compress_update<'env>(
+pub fn compress_model<'env>(
     env: &'env Env,
     updates: &Updates,
     output: &mut Output,
@@ -371,7 +371,7 @@ pub fn open_expansion<'env>(
 
 /// Writes the base with the update, or the update alone.
 #[napi]
-pub fn expand_update<'env>(
+pub fn expand_model<'env>(
     env: &'env Env,
     expansion: &Expansion,
     output: &mut Output,

@@ -121,6 +121,9 @@ pub fn compress(
             (writer, scale(signs.kept))
         }
     };
+    if !scale.is_finite() {
+        return Err(Error::range("scale must be finite in float32: alpha times the deviation is not"));
+    }
     for tensor in updates.tensors() {
         writer.write(&format!("{}.scale", tensor.name), 0, &[scale], job)?;
     }
