@@ -189,7 +189,7 @@ export const recipes: readonly Recipe[] = [
       'weights.readTernary',
     ],
     operations: ['sparsify', 'ternarize'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'compressed-experts',
@@ -768,7 +768,7 @@ export const recipes: readonly Recipe[] = [
     room: 'training',
     functions: ['training.RandomSubsets', 'training.drawSubset'],
     operations: ['permutation'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'sara',
@@ -878,7 +878,7 @@ export const recipes: readonly Recipe[] = [
       'weights.readTask',
     ],
     operations: [],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'tempscale',
@@ -896,7 +896,7 @@ export const recipes: readonly Recipe[] = [
     room: 'weights',
     functions: ['weights.taskVector', 'weights.addUpdate', 'weights.mergeTies'],
     operations: ['sparsify'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'tint-noise',
@@ -1024,6 +1024,6 @@ export const recipes: readonly Recipe[] = [
     room: 'corpus',
     functions: ['corpus.compressedSizes', 'corpus.alignByCompression', 'corpus.selectByCompression'],
     operations: ['topK'],
-    state: 'to come',
+    state: 'done',
   },
 ]

@@ -84,8 +84,9 @@ function alike(a: Tensor, b: Tensor): { type: Real; wide: boolean; bytes: [Uint8
 }
 
 function fromBytes<T extends Real>(type: T, dims: readonly number[], bytes: Uint8Array): Tensor<T> {
-  const like = type === 'float64' ? new Float64Array(0) : new Float32Array(0)
-  return { type, dims, data: viewAs<T>({ type, dims: [0], data: like } as Tensor<T>, bytes) }
+  const data = type === 'float64' ? new Float64Array(0) : new Float32Array(0)
+  const like = { type, dims: [0], data: data as unknown } as Tensor<T>
+  return { type, dims, data: viewAs(like, bytes) }
 }
 
 type NativeEigen = { values: Float64Array; vectors?: Uint8Array }

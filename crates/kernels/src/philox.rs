@@ -3,19 +3,21 @@
 //! Block b is the cipher of counter (lo32 b, hi32 b, stream, 0) under key (lo32 seed, hi32 seed); word i of a stream
 //! is lane i mod 4 of block i / 4. So any item is there at once, in any order, on any thread, and the bytes do not
 //! depend on threads or instruction sets. Long outputs are filled in parallel on the shared pool, sixteen blocks at a
-//! time. Cost: O(n); about 2 cycles a word with AVX2. (Salmon, Moraes, Dror, Shaw, SC 2011.)
+//! time, and made of their words while those are in registers. Cost: O(n); about a cycle a word with AVX-512. (Salmon,
+//! Moraes, Dror, Shaw, SC 2011.)
 
 use crate::cpu::Cpu;
 use crate::threads;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 const MULTIPLIERS: (u32, u32) = (0xD251_1F53, 0xCD9E_8D57);
 const KEY_STEPS: (u32, u32) = (0x9E37_79B9, 0xBB67_AE85);
 const ROUNDS: usize = 10;
-/// Blocks worked through side by side.
+/// Blocks worked through side by side; with AVX-512 there are registers for twice as many.
 const WIDE: usize = 16;
-/// Words of [`WIDE`] blocks.
-const WIDE_WORDS: usize = WIDE * 4;
+/// Words of a run of blocks that any number of them side by side divides.
+const RUN: usize = 2 * WIDE * 4;
 /// Items of one task of a parallel fill.
 const TASK: usize = 1 << 16;
 
@@ -58,53 +60,18 @@ impl Philox {
 
     /// Words `first..` of the stream.
     pub fn words(&self, first: u64, out: &mut [u32]) {
-        fill(first, out, |first, out| self.words_here(first, out));
+        self.map_words(first, as_uninit(out), |[word]| word);
     }
 
-    /// As [`Philox::words`], on this thread.
-    fn words_here(&self, first: u64, out: &mut [u32]) {
-        let ragged = ((4 - first % 4) % 4).min(out.len() as u64) as usize;
-        let (head, aligned) = out.split_at_mut(ragged);
-        for (i, word) in (first..).zip(head) {
-            *word = self.word(i);
-        }
-        let block = (first + ragged as u64) / 4;
-        let mut wide = aligned.chunks_exact_mut(WIDE_WORDS);
-        let mut at = block;
-        for chunk in &mut wide {
-            let chunk: &mut [u32; WIDE_WORDS] = chunk.try_into().expect("an exact chunk");
-            self.wide(at, chunk);
-            at += WIDE as u64;
-        }
-        for (block, words) in (at..).zip(wide.into_remainder().chunks_mut(4)) {
-            words.copy_from_slice(&self.block(block)[..words.len()]);
-        }
-    }
-
-    /// The words of [`WIDE`] blocks from `block` on.
-    #[inline]
-    fn wide(&self, block: u64, out: &mut [u32; WIDE_WORDS]) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if self.cpu.avx512 {
-                // SAFETY: the processor has the features of `wide_avx512`.
-                return unsafe { wide_avx512(block, self.stream, self.key, out) };
-            }
-            if self.cpu.avx2 {
-                // SAFETY: the processor has AVX2.
-                return unsafe { wide_avx2(block, self.stream, self.key, out) };
-            }
-        }
-        wide(block, self.stream, self.key, out);
+    /// The first `n` words of the stream, in memory that is written once.
+    pub fn first_words(&self, n: usize) -> Vec<u32> {
+        collect(n, |out| self.map_words(0, out, |[word]| word))
     }
 
     /// Integers `(word * bound) >> 32` of words `first..`; `bound` is 1..=2^32.
     pub fn below(&self, first: u64, bound: u64, out: &mut [u32]) {
         debug_assert!((1..=1 << 32).contains(&bound));
-        fill(first, out, |first, out| {
-            self.words_here(first, out);
-            out.iter_mut().for_each(|w| *w = ((u64::from(*w) * bound) >> 32) as u32);
-        });
+        self.map_words(first, as_uninit(out), |[word]| ((u64::from(word) * bound) >> 32) as u32);
     }
 
     /// The numbers 0..n in the order of their words, ties by number. O(n log n).
@@ -113,8 +80,7 @@ impl Philox {
     /// If `n` is above 2^32.
     pub fn permutation(&self, n: usize) -> Vec<u32> {
         assert!(n as u64 <= 1 << 32, "a permutation holds at most 2^32 numbers");
-        let mut words = vec![0; n];
-        self.words(0, &mut words);
+        let words = self.first_words(n);
         let mut keyed: Vec<u64> = words.iter().zip(0u64..).map(|(&w, i)| u64::from(w) << 32 | i).collect();
         threads::pool().install(|| keyed.par_sort_unstable());
         keyed.into_iter().map(|key| key as u32).collect()
@@ -122,21 +88,25 @@ impl Philox {
 
     /// Uniform draws of (0, 1) with 23 bits, one word each: `((w >> 9) + 0.5) / 2^23`, exact in float32.
     pub fn uniform(&self, first: u64, out: &mut [f32]) {
-        self.map_words(first, 1, out, |words| uniform(words[0]));
+        self.map_words(first, as_uninit(out), |[word]| uniform(word));
+    }
+
+    /// The first `n` of [`Philox::uniform`], in memory that is written once.
+    pub fn first_uniform(&self, n: usize) -> Vec<f32> {
+        collect(n, |out| self.map_words(0, out, |[word]| uniform(word)))
     }
 
     /// Uniform draws of (0, 1) with 52 bits; item i takes words 2i (high) and 2i + 1.
     pub fn uniform64(&self, first: u64, out: &mut [f64]) {
-        self.map_words(first, 2, out, |words| uniform64(words[0], words[1]));
+        self.map_words(first, as_uninit(out), |[high, low]| uniform64(high, low));
     }
 
     /// Standard normal draws from item 0 on (Box-Muller over one-word uniforms; an odd length drops the last sine).
     pub fn normal(&self, out: &mut [f64]) {
         fill(0, out, |first, out| {
             // Tasks begin at even items, so each holds whole pairs but for the last.
-            let mut words = [0; 2];
             for (pair, out) in (first / 2..).zip(out.chunks_mut(2)) {
-                self.words_here(2 * pair, &mut words);
+                let words: [u32; 2] = self.item(pair);
                 let radius = libm::sqrt(-2.0 * libm::log(f64::from(uniform(words[0]))));
                 let angle = std::f64::consts::TAU * f64::from(uniform(words[1]));
                 out[0] = radius * libm::cos(angle);
@@ -149,30 +119,90 @@ impl Philox {
 
     /// Standard Gumbel draws `-ln(-ln u)` of items `first..`, u as in [`Philox::uniform64`]; at most 36.74.
     pub fn gumbel(&self, first: u64, out: &mut [f64]) {
-        self.map_words(first, 2, out, |words| gumbel(uniform64(words[0], words[1])));
+        self.map_words(first, as_uninit(out), |[high, low]| gumbel(uniform64(high, low)));
     }
 
     /// Item `i` of [`Philox::gumbel`].
     pub fn gumbel_at(&self, i: u64) -> f64 {
-        let words = self.block(i / 2);
-        let at = (i % 2) as usize * 2;
-        gumbel(uniform64(words[at], words[at + 1]))
+        let [high, low] = self.item(i);
+        gumbel(uniform64(high, low))
     }
 
-    /// Fills `out` with `f` of each item's words, `per` (1 or 2) words an item.
-    fn map_words<T: Send>(&self, first: u64, per: usize, out: &mut [T], f: impl Fn(&[u32]) -> T + Sync) {
-        const BATCH: usize = 512;
+    /// The words of item `i`, of which each has 1 or 2.
+    fn item<const PER: usize>(&self, i: u64) -> [u32; PER] {
+        let per = PER as u64;
+        let words = self.block(i * per / 4);
+        std::array::from_fn(|k| words[(i * per % 4) as usize + k])
+    }
+
+    /// Fills `out` with `f` of the words of items `first..`, in parallel where it is long.
+    fn map_words<T: Copy + Send, const PER: usize>(
+        &self,
+        first: u64,
+        out: &mut [MaybeUninit<T>],
+        f: impl Fn([u32; PER]) -> T + Copy + Sync,
+    ) {
         fill(first, out, |first, out| {
-            let mut words = [0; 2 * BATCH];
-            for (batch, out) in out.chunks_mut(BATCH).enumerate() {
-                let words = &mut words[..out.len() * per];
-                self.words_here((first + (batch * BATCH) as u64) * per as u64, words);
-                for (item, words) in out.iter_mut().zip(words.chunks_exact(per)) {
-                    *item = f(words);
-                }
+            let per = PER as u64;
+            let ragged = ((4 - first * per % 4) % 4 / per).min(out.len() as u64) as usize;
+            let (head, aligned) = out.split_at_mut(ragged);
+            for (i, item) in (first..).zip(head) {
+                item.write(f(self.item(i)));
+            }
+            let first = first + ragged as u64;
+            let whole = aligned.len() / (RUN / PER) * (RUN / PER);
+            let (wide, tail) = aligned.split_at_mut(whole);
+            self.map_wide(first * per / 4, wide, f);
+            for (i, item) in (first + whole as u64..).zip(tail) {
+                item.write(f(self.item(i)));
             }
         });
     }
+
+    /// The same for whole runs from `block` on.
+    fn map_wide<T: Copy, const PER: usize>(
+        &self,
+        block: u64,
+        out: &mut [MaybeUninit<T>],
+        f: impl Fn([u32; PER]) -> T + Copy,
+    ) {
+        let keys = self.keys();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if self.cpu.avx512 {
+                // SAFETY: the processor has the features of `map_avx512`.
+                return unsafe { map_avx512(block, self.stream, &keys, out, f) };
+            }
+            if self.cpu.avx2 {
+                // SAFETY: the processor has AVX2.
+                return unsafe { map_avx2(block, self.stream, &keys, out, f) };
+            }
+        }
+        map::<T, PER, WIDE>(block, self.stream, &keys, out, f);
+    }
+
+    /// The key of each round.
+    fn keys(&self) -> [(u32, u32); ROUNDS] {
+        std::array::from_fn(|round| {
+            let steps = |key: u32, step: u32| key.wrapping_add(step.wrapping_mul(round as u32));
+            (steps(self.key.0, KEY_STEPS.0), steps(self.key.1, KEY_STEPS.1))
+        })
+    }
+}
+
+/// A vector of `n` items that `fill` writes, each of them.
+fn collect<T>(n: usize, fill: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
+    let mut items = Vec::with_capacity(n);
+    fill(&mut items.spare_capacity_mut()[..n]);
+    // SAFETY: there is room for n items, and map_words writes every one.
+    unsafe { items.set_len(n) };
+    items
+}
+
+/// Items that may be written without being read.
+fn as_uninit<T: Copy>(items: &mut [T]) -> &mut [MaybeUninit<T>] {
+    // SAFETY: the layouts are the same, and this module only ever writes items through it.
+    unsafe { &mut *(std::ptr::from_mut(items) as *mut [MaybeUninit<T>]) }
 }
 
 /// Hands `out`, item 0 of which is item `first`, to `f` whole or, where it is long, in parallel pieces.
@@ -211,28 +241,47 @@ fn cipher(counter: [u32; 4], key: (u32, u32)) -> [u32; 4] {
     [c0, c1, c2, c3]
 }
 
-/// [`cipher`] of [`WIDE`] blocks, written over arrays so that the compiler turns each step into vector operations.
+/// [`cipher`] of `N` blocks, over arrays so that the compiler turns each step into vector operations: every word
+/// is the low half of a lane of 64 bits, where products need it, and what the high half holds does not matter.
 #[inline(always)]
-fn wide(block: u64, stream: u32, key: (u32, u32), out: &mut [u32; WIDE_WORDS]) {
-    let mut c0: [u32; WIDE] = std::array::from_fn(|i| (block + i as u64) as u32);
-    let mut c1: [u32; WIDE] = std::array::from_fn(|i| ((block + i as u64) >> 32) as u32);
-    let mut c2 = [stream; WIDE];
-    let mut c3 = [0; WIDE];
-    let (mut k0, mut k1) = key;
-    for _ in 0..ROUNDS {
-        for i in 0..WIDE {
-            let p0 = u64::from(MULTIPLIERS.0) * u64::from(c0[i]);
-            let p1 = u64::from(MULTIPLIERS.1) * u64::from(c2[i]);
-            c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
-            c1[i] = p1 as u32;
-            c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
-            c3[i] = p0 as u32;
+fn wide<const N: usize>(block: u64, stream: u32, keys: &[(u32, u32); ROUNDS], out: &mut [[u32; 4]; N]) {
+    const LOW: u64 = u32::MAX as u64;
+    let mut c0: [u64; N] = std::array::from_fn(|i| block + i as u64);
+    let mut c1: [u64; N] = std::array::from_fn(|i| (block + i as u64) >> 32);
+    let mut c2 = [u64::from(stream); N];
+    let mut c3 = [0; N];
+    for &(k0, k1) in keys {
+        for i in 0..N {
+            let p0 = u64::from(MULTIPLIERS.0) * (c0[i] & LOW);
+            let p1 = u64::from(MULTIPLIERS.1) * (c2[i] & LOW);
+            c0[i] = (p1 >> 32) ^ c1[i] ^ u64::from(k0);
+            c1[i] = p1;
+            c2[i] = (p0 >> 32) ^ c3[i] ^ u64::from(k1);
+            c3[i] = p0;
         }
-        k0 = k0.wrapping_add(KEY_STEPS.0);
-        k1 = k1.wrapping_add(KEY_STEPS.1);
     }
-    for (i, words) in out.chunks_exact_mut(4).enumerate() {
-        words.copy_from_slice(&[c0[i], c1[i], c2[i], c3[i]]);
+    for (i, words) in out.iter_mut().enumerate() {
+        *words = [c0[i] as u32, c1[i] as u32, c2[i] as u32, c3[i] as u32];
+    }
+}
+
+/// Fills `out`, whole runs, with `f` of each item's words, `N` blocks side by side.
+#[inline(always)]
+fn map<T: Copy, const PER: usize, const N: usize>(
+    block: u64,
+    stream: u32,
+    keys: &[(u32, u32); ROUNDS],
+    out: &mut [MaybeUninit<T>],
+    f: impl Fn([u32; PER]) -> T,
+) {
+    let mut blocks = [[0; 4]; N];
+    let firsts = (block..).step_by(N);
+    for (block, out) in firsts.zip(out.chunks_exact_mut(4 * N / PER)) {
+        wide(block, stream, keys, &mut blocks);
+        let words = blocks.as_flattened();
+        for (i, item) in out.iter_mut().enumerate() {
+            item.write(f(std::array::from_fn(|k| words[i * PER + k])));
+        }
     }
 }
 
@@ -240,16 +289,28 @@ fn wide(block: u64, stream: u32, key: (u32, u32), out: &mut [u32; WIDE_WORDS]) {
 /// The processor has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn wide_avx2(block: u64, stream: u32, key: (u32, u32), out: &mut [u32; WIDE_WORDS]) {
-    wide(block, stream, key, out);
+unsafe fn map_avx2<T: Copy, const PER: usize>(
+    block: u64,
+    stream: u32,
+    keys: &[(u32, u32); ROUNDS],
+    out: &mut [MaybeUninit<T>],
+    f: impl Fn([u32; PER]) -> T,
+) {
+    map::<T, PER, WIDE>(block, stream, keys, out, f);
 }
 
 /// # Safety
 /// The processor has AVX-512 F, BW and VL.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn wide_avx512(block: u64, stream: u32, key: (u32, u32), out: &mut [u32; WIDE_WORDS]) {
-    wide(block, stream, key, out);
+unsafe fn map_avx512<T: Copy, const PER: usize>(
+    block: u64,
+    stream: u32,
+    keys: &[(u32, u32); ROUNDS],
+    out: &mut [MaybeUninit<T>],
+    f: impl Fn([u32; PER]) -> T,
+) {
+    map::<T, PER, { 2 * WIDE }>(block, stream, keys, out, f);
 }
 
 #[cfg(test)]
@@ -348,9 +409,20 @@ mod tests {
         ) {
             let want: Vec<u32> = (first..first + len as u64).map(|i| Philox::new(seed, stream).word(i)).collect();
             for cpu in Cpu::choices() {
+                let draws = Philox::with_cpu(seed, stream, cpu);
                 let mut got = vec![0; len];
-                Philox::with_cpu(seed, stream, cpu).words(first, &mut got);
+                draws.words(first, &mut got);
                 prop_assert_eq!(&got, &want);
+                let mut reals = vec![0.0; len];
+                draws.uniform(first, &mut reals);
+                prop_assert!(reals.iter().zip(&want).all(|(&x, &w)| x == uniform(w)));
+                let mut wide = vec![0.0; len / 2];
+                draws.uniform64(first, &mut wide);
+                let word = |i| draws.word(i);
+                prop_assert!((first..).zip(&wide).all(|(i, &x)| x == uniform64(word(2 * i), word(2 * i + 1))));
+                let heads = (draws.first_words(len), draws.first_uniform(len));
+                prop_assert!((0..).zip(&heads.0).all(|(i, &w)| w == word(i)));
+                prop_assert!((0..).zip(&heads.1).all(|(i, &x)| x == uniform(word(i))));
             }
         }
 

@@ -19,12 +19,7 @@ pub fn philox<'env>(
     job: Option<&Job>,
 ) -> Result<Now<'env, Uint32Array>> {
     let draws = Philox::new(word(&seed), stream);
-    let work = move |_: &job::Job| {
-        let mut out = vec![0; n as usize];
-        draws.words(0, &mut out);
-        Ok(out)
-    };
-    run(env, job, work, Uint32Array::new)
+    run(env, job, move |_| Ok(draws.first_words(n as usize)), Uint32Array::new)
 }
 
 #[napi]
@@ -97,11 +92,7 @@ pub fn draw32<'env>(
 ) -> Result<Now<'env, Float32Array>> {
     let draws = Philox::new(word(&seed), stream);
     let work = move |_: &job::Job| match distribution {
-        Distribution::Uniform => {
-            let mut out = vec![0.0; n as usize];
-            draws.uniform(0, &mut out);
-            Ok(out)
-        }
+        Distribution::Uniform => Ok(draws.first_uniform(n as usize)),
         _ => Ok(real64(&draws, &distribution, n).into_iter().map(|x| x as f32).collect()),
     };
     run(env, job, work, Float32Array::new)
