@@ -5,7 +5,7 @@
  */
 import { TamisError } from '../errors.js'
 import { show } from '../options.js'
-import { checkTensor } from '../tensor.js'
+import { checkTensor, viewBytes } from '../tensor.js'
 
 /** One tensor of a container. */
 export interface ContainerEntry {
@@ -84,11 +84,11 @@ interface Listed {
 
 /** Bytes, as an array or a uint8 tensor. */
 export function checkBytes(name: string, value: unknown): Uint8Array {
-  if (ArrayBuffer.isView(value)) {
-    const data = value as Uint8Array
-    return checkTensor(name, { type: 'uint8', dims: [data.length ?? -1], data }, { types: ['uint8'] }).data
-  }
-  return checkTensor(name, value, { types: ['uint8'] }).data
+  const isArray = ArrayBuffer.isView(value)
+  const data = value as Uint8Array
+  const tensor = isArray ? { type: 'uint8', dims: [data.length ?? -1], data } : value
+  // A Buffer's own methods are not those of an array: as a plain view.
+  return viewBytes(checkTensor(name, tensor, { types: ['uint8'] }))
 }
 
 /**
