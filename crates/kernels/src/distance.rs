@@ -102,9 +102,8 @@ pub struct Vectors<'a, T> {
     pub(crate) right: Rows<'a, T>,
     pub(crate) metric: Metric,
     pub(crate) arithmetic: Arithmetic,
-    /// Squared norms, of cosine only.
-    left_squares: Vec<f64>,
-    right_squares: Vec<f64>,
+    /// Squared norms, of cosine only; without them each score makes its own, the same.
+    squares: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 impl<'a, T: Real> Vectors<'a, T> {
@@ -113,42 +112,25 @@ impl<'a, T: Real> Vectors<'a, T> {
     /// # Panics
     /// If the widths differ.
     pub fn new(left: Rows<'a, T>, right: Rows<'a, T>, metric: Metric) -> Self {
-        Self::with(left, right, metric, Arithmetic::current())
-    }
-
-    pub(crate) fn with(
-        left: Rows<'a, T>,
-        right: Rows<'a, T>,
-        metric: Metric,
-        arithmetic: Arithmetic,
-    ) -> Self {
-        assert_eq!(left.width, right.width, "rows of another width");
-        let squares = |rows: Rows<'a, T>| {
-            let square = |i: usize| arithmetic.dot(rows.row(i), rows.row(i));
-            match metric {
-                Metric::Cosine => threads::pool()
-                    .install(|| (0..rows.count).into_par_iter().with_min_len(256).map(square).collect()),
-                _ => Vec::new(),
-            }
-        };
-        Vectors {
-            left,
-            right,
-            metric,
-            arithmetic,
-            left_squares: squares(left),
-            right_squares: squares(right),
+        let mut pairs = Self::lazy(left, right, metric);
+        if metric == Metric::Cosine {
+            pairs.squares = Some((pairs.squares_of(left), pairs.squares_of(right)));
         }
+        pairs
     }
 
-    /// The squared norm of a row of the left side; of cosine only.
-    pub(crate) fn left_square(&self, i: usize) -> f64 {
-        self.left_squares[i]
+    /// The same, for few of many pairs: norms are made for each score.
+    ///
+    /// # Panics
+    /// If the widths differ.
+    pub fn lazy(left: Rows<'a, T>, right: Rows<'a, T>, metric: Metric) -> Self {
+        assert_eq!(left.width, right.width, "rows of another width");
+        Vectors { left, right, metric, arithmetic: Arithmetic::current(), squares: None }
     }
 
-    /// The squared norm of a row of the right side; of cosine only.
-    pub(crate) fn right_square(&self, j: usize) -> f64 {
-        self.right_squares[j]
+    fn squares_of(&self, rows: Rows<T>) -> Vec<f64> {
+        let square = |i: usize| self.arithmetic.dot(rows.row(i), rows.row(i));
+        threads::pool().install(|| (0..rows.count).into_par_iter().with_min_len(256).map(square).collect())
     }
 }
 
@@ -162,7 +144,13 @@ impl<T: Real> Pairs for Vectors<'_, T> {
         let (x, y) = (self.left.row(i), self.right.row(j));
         match self.metric {
             Metric::Dot => self.arithmetic.dot(x, y),
-            Metric::Cosine => cosine(self.arithmetic.dot(x, y), self.left_squares[i], self.right_squares[j]),
+            Metric::Cosine => {
+                let (x_square, y_square) = match &self.squares {
+                    Some((left, right)) => (left[i], right[j]),
+                    None => (self.arithmetic.dot(x, x), self.arithmetic.dot(y, y)),
+                };
+                cosine(self.arithmetic.dot(x, y), x_square, y_square)
+            }
             Metric::L2sq => self.arithmetic.l2sq(x, y),
             Metric::L2 => self.arithmetic.l2sq(x, y).sqrt(),
         }

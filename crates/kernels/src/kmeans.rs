@@ -8,11 +8,13 @@
 //! 2001.)
 
 mod batch;
+mod bounds;
 mod label;
 mod lloyd;
 mod starts;
 mod update;
 
+use crate::cpu::Cpu;
 use crate::distance::{Arithmetic, Real, Rows};
 use crate::job::{Aborted, Job};
 use crate::sums::par_sum_by;
@@ -20,6 +22,7 @@ use crate::threads;
 use label::Labeler;
 use rayon::prelude::*;
 use std::fmt;
+use update::Moments;
 
 /// Where the centres start.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +124,7 @@ impl fmt::Display for KMeansError {
 impl std::error::Error for KMeansError {}
 
 /// Rows to cluster: of unit length if spherical.
+#[derive(Clone, Copy)]
 struct Data<'a, T> {
     x: Rows<'a, T>,
     spherical: bool,
@@ -180,18 +184,24 @@ fn run<T: Real>(
     given: Option<Vec<T>>,
     job: &Job,
 ) -> Result<Clustering<T>, KMeansError> {
-    let mut labeler = Labeler::new(data, options.k);
+    let moments = Moments::of(data);
+    let mut labeler = Labeler::new(data, options.k, &moments.means, Cpu::current());
+    let mut labels = vec![0; data.x.count()];
     let mut best: Option<Clustering<T>> = None;
     for restart in 0..options.restarts.max(1) as u32 {
         let centers = match &given {
             Some(centers) => centers.clone(),
             None => starts::starts(data, options, restart, job)?,
         };
+        labeler.forget();
         let (centers, iterations) = match options.batch_size {
             Some(size) => batch::batches(data, &mut labeler, options, size, restart, centers, job)?,
-            None => lloyd::lloyd(data, &mut labeler, options, centers, job)?,
+            None => {
+                let rest = options.tolerance * moments.variance;
+                lloyd::lloyd(data, &mut labeler, options, rest, centers, &mut labels, job)?
+            }
         };
-        let found = finish(data, &mut labeler, centers, iterations, job)?;
+        let found = finish(data, &mut labeler, centers, iterations, &mut labels, job)?;
         if best.as_ref().is_none_or(|best| found.inertia < best.inertia) {
             best = Some(found);
         }
@@ -205,18 +215,18 @@ fn finish<T: Real>(
     labeler: &mut Labeler<T>,
     centers: Vec<T>,
     iterations: usize,
+    labels: &mut [u32],
     job: &Job,
 ) -> Result<Clustering<T>, Aborted> {
     let (n, width) = (data.x.count(), data.x.width());
-    let mut labels = vec![0; n];
-    labeler.label_all(data, &centers, &mut labels, job)?;
+    labeler.label_all(data, &centers, labels, job)?;
     let mut counts = vec![0; centers.len() / width.max(1)];
     labels.iter().for_each(|&label| counts[label as usize] += 1);
     let center = |label: u32| &centers[label as usize * width..(label as usize + 1) * width];
     let distances: Vec<f64> =
         (0..n).into_par_iter().with_min_len(256).map(|i| data.distance(i, center(labels[i]))).collect();
     let inertia = par_sum_by(n, |i| data.weight(i) * distances[i]);
-    Ok(Clustering { centers, labels, inertia, iterations, counts })
+    Ok(Clustering { centers, labels: labels.to_vec(), inertia, iterations, counts })
 }
 
 fn check<T: Real>(x: Rows<T>, options: &Options<T>) -> Result<(), KMeansError> {

@@ -1,17 +1,21 @@
 //! The k nearest rows of a base for each of many queries, exact.
 //!
-//! Order is that of the scores in float64, equal ones by index, NaN last. The base goes by in chunks that fit the
+//! Products of 8-bit copies ([`crate::screen`]) tell which pairs can be among the k best; those are scored from the rows
+//! themselves. Order is that of the scores in float64, equal ones by index, NaN last. The base goes by in chunks that fit the
 //! cache, each against a block of queries, with a heap of k for each query and worker: O(queries * rows * width)
 //! time, never queries x rows of memory.
 
 mod best;
 mod direct;
+mod screened;
 
+use crate::cpu::Cpu;
 use crate::distance::{Metric, Pairs, Real, Rows, Vectors};
 use crate::job::{Aborted, Job};
 use crate::threads;
 use best::Best;
 use rayon::prelude::*;
+use screened::Screened;
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -87,8 +91,12 @@ pub fn nearest<T: Real>(
     search: Search,
     job: &Job,
 ) -> Result<Neighbours, NearestError> {
-    let pairs = Vectors::new(queries, base, metric);
-    nearest_by(&pairs, search, job)
+    let candidates = Candidates::new((queries.count(), base.count()), search)?;
+    if !screened::pays(base.width(), &candidates) {
+        return nearest_by(&Vectors::new(queries, base, metric), search, job);
+    }
+    let pairs = Vectors::lazy(queries, base, metric);
+    candidates.search(&Screened::new(&pairs, &candidates, Cpu::current()), &pairs, job)
 }
 
 /// The nearest by any score of pairs: every pair is scored.

@@ -4,6 +4,7 @@
 //! ((0+1)+(2+3))+((4+5)+(6+7)); block results added in block order. A block may be summed on any thread: the result
 //! is the same bits for any number of them. O(n), no memory beyond a float64 a block where blocks run in parallel.
 
+use crate::cpu::Cpu;
 use crate::threads;
 use rayon::prelude::*;
 
@@ -123,12 +124,13 @@ pub struct RowSums {
     lanes: Vec<f64>,
     totals: Vec<f64>,
     count: usize,
+    cpu: Cpu,
 }
 
 impl RowSums {
     /// Sums of no vectors yet, of `width` components each.
     pub fn new(width: usize) -> Self {
-        RowSums { lanes: vec![0.0; LANES * width], totals: vec![0.0; width], count: 0 }
+        RowSums { lanes: vec![0.0; LANES * width], totals: vec![0.0; width], count: 0, cpu: Cpu::current() }
     }
 
     /// Adds `weight` times a vector; the product is rounded to float64.
@@ -140,9 +142,7 @@ impl RowSums {
         let width = self.totals.len();
         assert_eq!(row.len(), width, "a vector of another width");
         let lane = self.count % LANES * width;
-        for (sum, &x) in self.lanes[lane..lane + width].iter_mut().zip(row) {
-            *sum += weight * x.into();
-        }
+        add_scaled(&mut self.lanes[lane..lane + width], row, weight, self.cpu);
         self.count += 1;
         if self.count.is_multiple_of(BLOCK) {
             self.close();
@@ -164,6 +164,44 @@ impl RowSums {
         }
         self.totals
     }
+}
+
+/// Adds `weight * row` to `sums`.
+#[inline(always)]
+fn add_scaled<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64, cpu: Cpu) {
+    #[cfg(target_arch = "x86_64")]
+    if cpu.avx512 {
+        // SAFETY: the processor has the instructions.
+        return unsafe { add_scaled_avx512(sums, row, weight) };
+    } else if cpu.avx2 {
+        // SAFETY: the same.
+        return unsafe { add_scaled_avx2(sums, row, weight) };
+    }
+    let _ = cpu;
+    add_scaled_here(sums, row, weight);
+}
+
+#[inline(always)]
+fn add_scaled_here<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64) {
+    for (sum, &x) in sums.iter_mut().zip(row) {
+        *sum += weight * x.into();
+    }
+}
+
+/// # Safety
+/// The processor has the instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl")]
+unsafe fn add_scaled_avx512<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64) {
+    add_scaled_here(sums, row, weight);
+}
+
+/// # Safety
+/// The processor has the instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn add_scaled_avx2<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64) {
+    add_scaled_here(sums, row, weight);
 }
 
 #[cfg(test)]

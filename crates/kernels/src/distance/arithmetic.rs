@@ -3,30 +3,69 @@
 use crate::cpu::Cpu;
 use crate::sums::{BLOCK, LANES, join};
 
-/// A type of vectors' items.
+/// A type of vectors' items, and what loops over them need in its own arithmetic.
 pub trait Real: Copy + Send + Sync + Into<f64> + PartialOrd + std::fmt::Debug + 'static {
+    const ZERO: Self;
+    const ONE: Self;
     /// The nearest value.
     fn from_f64(x: f64) -> Self;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
+    fn plus(self, other: Self) -> Self;
+    fn less(self, other: Self) -> Self;
+    fn times(self, other: Self) -> Self;
+    fn magnitude(self) -> Self;
+    fn larger(self, other: Self) -> Self;
+    /// The nearest integer of a number from -127 to 127, also as such.
+    fn round(self) -> (Self, i8);
 }
 
-impl Real for f32 {
-    fn from_f64(x: f64) -> Self {
-        x as f32
-    }
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
+macro_rules! reals {
+    ($($t:ty: $magic:expr;)*) => {$(
+        impl Real for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            #[inline(always)]
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                self.is_finite()
+            }
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn less(self, other: Self) -> Self {
+                self - other
+            }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.abs()
+            }
+            #[inline(always)]
+            fn larger(self, other: Self) -> Self {
+                if self > other { self } else { other }
+            }
+            #[inline(always)]
+            fn round(self) -> (Self, i8) {
+                // At this size the unit in the last place is 1, and the last bits are the integer's.
+                let shifted = self + $magic;
+                (shifted - $magic, shifted.to_bits() as i8)
+            }
+        }
+    )*};
 }
 
-impl Real for f64 {
-    fn from_f64(x: f64) -> Self {
-        x
-    }
-    fn is_finite(self) -> bool {
-        self.is_finite()
-    }
+reals! {
+    f32: 12_582_912.0;
+    f64: 6_755_399_441_055_744.0;
 }
 
 /// The sum of `term` over the places of two rows, in blocks and lanes.

@@ -22,7 +22,7 @@ pub fn batches<T: Real>(
     let draws = Philox::new(options.seed, 3 * restart + 2);
     let (mut rows, mut labels) = (vec![0; size], vec![0; size]);
     let mut seen = vec![0.0f64; options.k];
-    let mut members = Members::new();
+    let mut members = Members::default();
     for step in 0..options.max_iterations {
         draws.below((step * size) as u64, data.x.count() as u64, &mut rows);
         labeler.label(data, &rows, &centers, &mut labels, job)?;

@@ -1,43 +1,56 @@
 //! Lloyd's iteration.
 
 use super::label::Labeler;
-use super::update::{Members, mean_variance, set_mean};
+use super::update::{Members, set_mean};
 use super::{Data, Options};
 use crate::distance::Real;
 use crate::job::{Aborted, Job};
 use crate::sums::sum_by;
 use rayon::prelude::*;
 
-/// Centres once they rest, and the updates done.
+/// Centres once their squared shift is at most `rest` or no label changes, and the updates done; `labels` are those of
+/// the last labelling.
 pub fn lloyd<T: Real>(
     data: &Data<T>,
     labeler: &mut Labeler<T>,
     options: &Options<T>,
+    rest: f64,
     mut centers: Vec<T>,
+    labels: &mut [u32],
     job: &Job,
 ) -> Result<(Vec<T>, usize), Aborted> {
-    let (n, width) = (data.x.count(), data.x.width());
-    let rest = options.tolerance * mean_variance(data);
-    let (mut labels, mut before) = (vec![0; n], vec![0; n]);
-    let mut members = Members::new();
+    let width = data.x.width();
+    let mut members = Members::default();
+    let (mut homes, mut before): (Vec<u32>, Vec<u32>) = Default::default();
     for iteration in 1..=options.max_iterations {
-        labeler.label_all(data, &centers, &mut labels, job)?;
-        let same = iteration > 1 && labels == before;
-        before.copy_from_slice(&labels);
-        fill_empty(data, &centers, &mut labels, options.k);
-        members.sort(&labels, options.k);
+        let changed = labeler.label_all(data, &centers, labels, job)?;
+        std::mem::swap(&mut homes, &mut before);
+        homes.clear();
+        homes.extend_from_slice(labels);
+        fill_empty(data, &centers, &mut homes, options.k);
+        // A cluster of the same rows has the same mean.
+        let mut touched = vec![iteration == 1; options.k];
+        for (&home, &before) in homes.iter().zip(&before) {
+            if home != before {
+                touched[home as usize] = true;
+                touched[before as usize] = true;
+            }
+        }
+        members.sort(&homes, options.k);
         let old = centers.clone();
-        let update = |(j, center): (usize, &mut [T])| {
+        let update = |((j, center), touched): ((usize, &mut [T]), &bool)| {
             job.check()?;
-            set_mean(data, members.of(j), center);
+            if *touched {
+                set_mean(data, members.of(j), center);
+            }
             Ok(())
         };
-        centers.par_chunks_mut(width).enumerate().try_for_each(update)?;
+        centers.par_chunks_mut(width).enumerate().zip(&touched).try_for_each(update)?;
         let shift = sum_by(centers.len(), |i| {
             let step: f64 = centers[i].into() - old[i].into();
             step * step
         });
-        if same || shift <= rest {
+        if (changed == 0 && iteration > 1) || shift <= rest {
             return Ok((centers, iteration));
         }
     }

@@ -6,6 +6,7 @@ use crate::sums::{RowSums, sum_by};
 use rayon::prelude::*;
 
 /// Rows by their clusters, each cluster's in ascending order.
+#[derive(Default)]
 pub struct Members {
     rows: Vec<u32>,
     /// The rows of cluster j are `starts[j]..starts[j + 1]`.
@@ -13,10 +14,6 @@ pub struct Members {
 }
 
 impl Members {
-    pub fn new() -> Self {
-        Members { rows: Vec::new(), starts: Vec::new() }
-    }
-
     /// Takes in the labels of rows 0..n.
     pub fn sort(&mut self, labels: &[u32], k: usize) {
         self.starts.clear();
@@ -56,12 +53,21 @@ pub fn weighted_sums<T: Real>(data: &Data<T>, rows: &[u32]) -> (Vec<f64>, f64) {
     (sums.finish(), sum_by(rows.len(), |i| data.weight(rows[i] as usize)))
 }
 
-/// The mean over features of the population variance of the rows.
-pub fn mean_variance<T: Real>(data: &Data<T>) -> f64 {
-    let (n, width) = (data.x.count(), data.x.width());
-    let means: Vec<f64> = sums_of_rows(data, |x, _| x).into_iter().map(|sum| sum / n as f64).collect();
-    let squares = sums_of_rows(data, |x, j| (x - means[j]) * (x - means[j]));
-    sum_by(width, |j| squares[j] / n as f64) / width as f64
+/// What the rows are like as a whole.
+pub struct Moments {
+    pub means: Vec<f64>,
+    /// The mean over features of the population variance.
+    pub variance: f64,
+}
+
+impl Moments {
+    pub fn of<T: Real>(data: &Data<T>) -> Self {
+        let (n, width) = (data.x.count(), data.x.width());
+        let means: Vec<f64> = sums_of_rows(data, |x, _| x).into_iter().map(|sum| sum / n as f64).collect();
+        let squares = sums_of_rows(data, |x, j| (x - means[j]) * (x - means[j]));
+        let variance = sum_by(width, |j| squares[j] / n as f64) / width as f64;
+        Moments { means, variance }
+    }
 }
 
 /// The sums over all rows of `term(item, feature)`, feature by feature.

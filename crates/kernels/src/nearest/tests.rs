@@ -28,7 +28,14 @@ fn check(queries: Rows<f32>, base: Rows<f32>, search: Search) -> Result<(), Test
     for metric in METRICS {
         let pairs = Vectors::new(queries, base, metric);
         let got = nearest(queries, base, metric, search, &Job::default()).unwrap();
-        prop_assert_eq!(&got.indices, &naive(&pairs, search), "{:?}", metric);
+        let want = naive(&pairs, search);
+        prop_assert_eq!(&got.indices, &want, "{:?}", metric);
+        let candidates = Candidates::new(pairs.counts(), search).unwrap();
+        for cpu in Cpu::choices() {
+            let screened = Screened::new(&pairs, &candidates, cpu);
+            let got = candidates.search(&screened, &pairs, &Job::default()).unwrap();
+            prop_assert_eq!(&got.indices, &want, "{:?} {:?}", metric, cpu);
+        }
         for (at, (&j, score)) in got.indices.iter().zip(&got.scores).enumerate() {
             prop_assert_eq!(pairs.score(at / search.k, j as usize).to_bits(), score.to_bits());
         }
@@ -92,6 +99,10 @@ fn not_a_number_is_last() {
         let got = nearest(queries, base, metric, Search { k: 3, ..ALL }, &Job::default()).unwrap();
         assert_eq!(got.indices, naive(&pairs, Search { k: 3, ..ALL }), "{metric:?}");
         assert_eq!(got.indices[3..], [0, 1, 2], "{metric:?}");
+        let candidates = Candidates::new(pairs.counts(), Search { k: 3, ..ALL }).unwrap();
+        let screened = Screened::new(&pairs, &candidates, Cpu::current());
+        let again = candidates.search(&screened, &pairs, &Job::default()).unwrap();
+        assert_eq!(again.indices, got.indices, "{metric:?}");
     }
 }
 

@@ -1,0 +1,126 @@
+//! A row's 8-bit copy and what it is off by.
+
+use crate::cpu::Cpu;
+use crate::distance::Real;
+
+/// How a row's codes bound it. With v the row (times its factor, less the mean): `norm >= |v|`,
+/// `error >= |v - scale * codes|`, `square` within [`Coder::accuracy`] times itself of `|v|^2`.
+#[derive(Debug, Clone, Copy)]
+pub struct Coded {
+    pub scale: f64,
+    pub norm: f64,
+    pub error: f64,
+    pub square: f64,
+    /// The sum of the codes.
+    pub sum: i32,
+}
+
+/// Copies rows around a mean.
+#[derive(Debug, Clone)]
+pub struct Coder<T> {
+    mean: Vec<T>,
+    cpu: Cpu,
+}
+
+const WIDE: usize = 16;
+
+impl<T: Real> Coder<T> {
+    /// Copies of rows less `mean`.
+    pub fn new(mean: Vec<T>, cpu: Cpu) -> Self {
+        Coder { mean, cpu }
+    }
+
+    /// What is taken from each row.
+    pub fn mean(&self) -> &[T] {
+        &self.mean
+    }
+
+    /// The relative error of sums of squares: one rounding for each addition to a lane, and a few.
+    pub fn accuracy(&self) -> f64 {
+        1.2e-7 * (self.mean.len() as f64 / WIDE as f64 + 24.0)
+    }
+
+    /// Writes the codes of `factor * row - mean`, zeros behind them. `length` is at least the norm of `factor * row`
+    /// unless the factor is 1, whose product is exact.
+    ///
+    /// Nothing that is added to the bounds is smaller than the rounding that it stands for: each item of v is off by at
+    /// most 2^-24 of itself and of the product, each item of the difference by at most 2^-24 of v's and of the copy's,
+    /// and squares below 2^-126 may be lost.
+    pub fn code(&self, row: &[T], factor: T, length: f64, codes: &mut [i8]) -> Coded {
+        let (top, square, error, sum) = self.dispatch(row, factor, codes);
+        let lost = (self.mean.len() as f64).sqrt() * 2e-19;
+        let grown = 1.0 + self.accuracy();
+        let norm = square.sqrt() * grown + lost + 1.3e-7 * length;
+        let error = error.sqrt() * grown + lost + 4e-7 * norm + 1.3e-7 * length;
+        Coded { scale: top / 127.0, norm, error, square, sum }
+    }
+
+    fn dispatch(&self, row: &[T], factor: T, codes: &mut [i8]) -> (f64, f64, f64, i32) {
+        #[cfg(target_arch = "x86_64")]
+        if self.cpu.avx512 {
+            // SAFETY: the processor has the instructions.
+            return unsafe { code_avx512(row, factor, &self.mean, codes) };
+        } else if self.cpu.avx2 {
+            // SAFETY: the same.
+            return unsafe { code_avx2(row, factor, &self.mean, codes) };
+        }
+        code_here(row, factor, &self.mean, codes)
+    }
+}
+
+/// The largest magnitude, the square of the norm, that of the difference's, and the sum of the codes.
+#[inline(always)]
+fn code_here<T: Real>(row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f64, f64, f64, i32) {
+    let width = mean.len();
+    assert!(row.len() == width && codes.len() >= width, "rows of another width");
+    let mut tops = [T::ZERO; WIDE];
+    let mut squares = [T::ZERO; WIDE];
+    for (x, mean) in row.chunks(WIDE).zip(mean.chunks(WIDE)) {
+        for (((&x, &mean), top), square) in x.iter().zip(mean).zip(&mut tops).zip(&mut squares) {
+            let v = x.times(factor).less(mean);
+            *top = top.larger(v.magnitude());
+            *square = square.plus(v.times(v));
+        }
+    }
+    let top = tops.into_iter().fold(T::ZERO, T::larger);
+    let square = squares.into_iter().fold(0.0, |sum, x| sum + x.into());
+    codes[width..].fill(0);
+    let top_wide: f64 = top.into();
+    // Also for NaN.
+    if !(top_wide > 1e-30) {
+        codes.fill(0);
+        return (0.0, square, square, 0);
+    }
+    let (inverse, scale) = (T::from_f64(127.0 / top_wide), T::from_f64(top_wide / 127.0));
+    let mut errors = [T::ZERO; WIDE];
+    let mut sums = [0i32; WIDE];
+    for ((x, mean), codes) in row.chunks(WIDE).zip(mean.chunks(WIDE)).zip(codes.chunks_mut(WIDE)) {
+        let items = x.iter().zip(mean).zip(codes).zip(&mut errors).zip(&mut sums);
+        for ((((&x, &mean), to), error), sum) in items {
+            let v = x.times(factor).less(mean);
+            let (rounded, code) = v.times(inverse).round();
+            let off = v.less(rounded.times(scale));
+            *error = error.plus(off.times(off));
+            *sum += i32::from(code);
+            *to = code;
+        }
+    }
+    let error = errors.into_iter().fold(0.0, |sum, x| sum + x.into());
+    (top_wide, square, error, sums.into_iter().sum())
+}
+
+/// # Safety
+/// The processor has the instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2")]
+unsafe fn code_avx512<T: Real>(row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f64, f64, f64, i32) {
+    code_here(row, factor, mean, codes)
+}
+
+/// # Safety
+/// The processor has the instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn code_avx2<T: Real>(row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f64, f64, f64, i32) {
+    code_here(row, factor, mean, codes)
+}

@@ -1,0 +1,174 @@
+//! Products of 8 rows of codes with a panel of up to 48.
+
+use crate::cpu::Cpu;
+
+/// Codes that one lane multiplies at a time.
+pub const GROUP: usize = 4;
+/// Rows of a panel's vector.
+pub const LANES: usize = 16;
+/// Vectors of a panel.
+pub const VECTORS: usize = 3;
+/// Rows of a tile.
+pub const ROWS: usize = 8;
+
+/// Products, `[row][lane of the panel]`, rows [`TILE`] apart.
+pub type Products = [i32; ROWS * TILE];
+/// Lanes of a whole panel.
+pub const TILE: usize = LANES * VECTORS;
+
+/// The tile of this processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tile {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
+}
+
+impl Tile {
+    /// The fastest that `cpu` allows.
+    pub fn of(cpu: Cpu) -> Tile {
+        #[cfg(target_arch = "x86_64")]
+        if cpu.avx512 && is_x86_feature_detected!("avx512vnni") {
+            return Tile::Vnni;
+        } else if cpu.avx2 {
+            return Tile::Avx2;
+        }
+        let _ = cpu;
+        Tile::Portable
+    }
+
+    /// The products of `rows` with `panel`, both of `stride` codes; `sums` are the sums of the rows' codes.
+    ///
+    /// # Panics
+    /// If a row or the panel has another size.
+    pub fn products(
+        self,
+        panel: &[u8],
+        stride: usize,
+        rows: [&[i8]; ROWS],
+        sums: [i32; ROWS],
+        out: &mut Products,
+    ) {
+        let vectors = panel.len() / (LANES * stride);
+        assert!(stride.is_multiple_of(GROUP) && (1..=VECTORS).contains(&vectors), "a panel of another size");
+        assert!(panel.len() == vectors * LANES * stride, "a panel of another size");
+        assert!(rows.iter().all(|row| row.len() == stride), "a row of another size");
+        // The panel's codes are 128 too large.
+        let starts = sums.map(|sum| -128 * sum);
+        match self {
+            Tile::Portable => portable(panel, stride, rows, starts, out),
+            // SAFETY: `of` saw the instructions; sizes are those of the asserts.
+            #[cfg(target_arch = "x86_64")]
+            Tile::Avx2 => unsafe { avx2(panel, stride, rows, starts, out) },
+            // SAFETY: the same.
+            #[cfg(target_arch = "x86_64")]
+            Tile::Vnni => unsafe {
+                match vectors {
+                    1 => vnni::<1>(panel, stride, rows, starts, out),
+                    2 => vnni::<2>(panel, stride, rows, starts, out),
+                    _ => vnni::<3>(panel, stride, rows, starts, out),
+                }
+            },
+        }
+    }
+}
+
+#[inline(always)]
+fn portable(panel: &[u8], stride: usize, rows: [&[i8]; ROWS], starts: [i32; ROWS], out: &mut Products) {
+    for (v, vector) in panel.chunks_exact(LANES * stride).enumerate() {
+        for (r, (row, start)) in rows.into_iter().zip(starts).enumerate() {
+            let mut lanes = [start; LANES];
+            let fours = vector.chunks_exact(LANES * GROUP).zip(row.chunks_exact(GROUP));
+            for (codes, four) in fours {
+                for (lane, codes) in lanes.iter_mut().zip(codes.chunks_exact(GROUP)) {
+                    let products = codes.iter().zip(four).map(|(&a, &b)| i32::from(a) * i32::from(b));
+                    *lane += products.sum::<i32>();
+                }
+            }
+            out[r * TILE + v * LANES..][..LANES].copy_from_slice(&lanes);
+        }
+    }
+}
+
+/// # Safety
+/// The processor has the instructions; `panel` holds whole vectors of `stride` groups, `rows` `stride` codes each.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn avx2(panel: &[u8], stride: usize, rows: [&[i8]; ROWS], starts: [i32; ROWS], out: &mut Products) {
+    use std::arch::x86_64::*;
+    const QUARTERS: usize = 4;
+    const TWO: usize = 2;
+    for (v, vector) in panel.chunks_exact(LANES * stride).enumerate() {
+        for pair in 0..ROWS / TWO {
+            // A quarter of the lanes as pairs of partial sums, for each of two rows.
+            let mut partial = [[_mm256_setzero_si256(); QUARTERS]; TWO];
+            for group in 0..stride / GROUP {
+                // SAFETY: `group` is below the groups of the vector and of the rows.
+                unsafe {
+                    let codes = vector.as_ptr().add(group * LANES * GROUP);
+                    let wide: [__m256i; QUARTERS] = std::array::from_fn(|q| {
+                        _mm256_cvtepu8_epi16(_mm_loadu_si128(codes.add(16 * q).cast()))
+                    });
+                    for (t, partial) in partial.iter_mut().enumerate() {
+                        let four = rows[TWO * pair + t].as_ptr().add(group * GROUP).cast::<i32>();
+                        let four = _mm256_cvtepi8_epi16(_mm_set1_epi32(four.read_unaligned()));
+                        for (sum, codes) in partial.iter_mut().zip(wide) {
+                            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(codes, four));
+                        }
+                    }
+                }
+            }
+            for (t, partial) in partial.into_iter().enumerate() {
+                let row = TWO * pair + t;
+                for (q, sum) in partial.into_iter().enumerate() {
+                    let mut halves = [0i32; 8];
+                    // SAFETY: eight items.
+                    unsafe { _mm256_storeu_si256(halves.as_mut_ptr().cast(), sum) };
+                    for l in 0..4 {
+                        out[row * TILE + v * LANES + 4 * q + l] =
+                            starts[row] + halves[2 * l] + halves[2 * l + 1];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The processor has the instructions; `panel` holds `V` vectors of `stride` groups, `rows` `stride` codes each.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn vnni<const V: usize>(
+    panel: &[u8],
+    stride: usize,
+    rows: [&[i8]; ROWS],
+    starts: [i32; ROWS],
+    out: &mut Products,
+) {
+    use std::arch::x86_64::*;
+    let rows = rows.map(<[i8]>::as_ptr);
+    let panel = panel.as_ptr();
+    let mut sums = starts.map(|start| [_mm512_set1_epi32(start); V]);
+    for group in 0..stride / GROUP {
+        // SAFETY: `group` is below the groups of each vector and row.
+        unsafe {
+            let codes: [__m512i; V] = std::array::from_fn(|v| {
+                _mm512_loadu_si512(panel.add((v * stride + group * GROUP) * LANES).cast())
+            });
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let four = _mm512_set1_epi32(row.add(group * GROUP).cast::<i32>().read_unaligned());
+                for (sum, codes) in sums.iter_mut().zip(codes) {
+                    *sum = _mm512_dpbusd_epi32(*sum, codes, four);
+                }
+            }
+        }
+    }
+    for (r, sums) in sums.into_iter().enumerate() {
+        for (v, sum) in sums.into_iter().enumerate() {
+            // SAFETY: `r` and `v` are within the tile.
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(r * TILE + v * LANES).cast(), sum) };
+        }
+    }
+}
