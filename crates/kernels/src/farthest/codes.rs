@@ -52,6 +52,8 @@ pub struct Codes {
 pub struct Groups {
     width: usize,
     data: Vec<i16>,
+    /// The same row after row, of rows that came one by one.
+    rows: Vec<i16>,
     /// Where each sum begins: minus half the squared length, or the least there is in a place that is still free.
     begin: Vec<[i32; GROUP]>,
     len: usize,
@@ -59,7 +61,33 @@ pub struct Groups {
 
 impl Groups {
     pub fn new(codes: &Codes) -> Self {
-        Groups { width: codes.width, data: Vec::new(), begin: Vec::new(), len: 0 }
+        Groups { width: codes.width, data: Vec::new(), rows: Vec::new(), begin: Vec::new(), len: 0 }
+    }
+
+    /// Groups of many rows at once, in parallel: row after row of `rows`.
+    pub fn of_rows(codes: &Codes, rows: &[u32]) -> Self {
+        let width = codes.width;
+        let count = rows.len().div_ceil(GROUP);
+        let data = vec![0; count * GROUP * width];
+        let mut groups = Groups { width, data, rows: Vec::new(), begin: Vec::new(), len: rows.len() };
+        let of = |lane: usize, rows: &[u32]| rows.get(lane).map(|&row| codes.row(row as usize));
+        groups.data.par_chunks_mut((GROUP * width).max(1)).zip(rows.par_chunks(GROUP)).for_each(
+            |(group, rows)| {
+                let lanes: [&[i16]; GROUP] = std::array::from_fn(|lane| of(lane, rows).unwrap_or(&[]));
+                for (pair, out) in group.chunks_exact_mut(2 * GROUP).enumerate() {
+                    for (lane, out) in lanes.iter().zip(out.chunks_exact_mut(2)) {
+                        if let Some(codes) = lane.get(2 * pair..2 * pair + 2) {
+                            out.copy_from_slice(codes);
+                        }
+                    }
+                }
+            },
+        );
+        let begin = |rows: &[u32]| {
+            std::array::from_fn(|lane| rows.get(lane).map_or(i32::MIN, |&row| codes.begin(row as usize)))
+        };
+        groups.begin = rows.chunks(GROUP).map(begin).collect();
+        groups
     }
 
     fn push(&mut self, row: &[i16], begin: i32) {
@@ -74,17 +102,13 @@ impl Groups {
             data[(pair * GROUP + lane) * 2..][..2].copy_from_slice(codes);
         }
         self.begin[group][lane] = begin;
+        self.rows.extend_from_slice(row);
         self.len += 1;
     }
 
     /// The number of groups, the last of which may have free places.
     pub fn count(&self) -> usize {
         self.begin.len()
-    }
-
-    /// The number of groups without a free place.
-    pub fn full(&self) -> usize {
-        self.len / GROUP
     }
 }
 
@@ -181,10 +205,19 @@ impl Codes {
         groups.push(&codes, begin(&codes));
     }
 
+    fn row(&self, row: usize) -> &[i16] {
+        &self.rows[row * self.width..][..self.width]
+    }
+
+    /// Where the sums of products with a row begin.
+    fn begin(&self, row: usize) -> i32 {
+        self.lengths.get(row).map_or(0, |length| -(length / 2))
+    }
+
     /// The products of rows, at most [`SIDE`], with a group.
     #[inline]
     pub fn products(&self, rows: &[usize], groups: &Groups, group: usize) -> Products {
-        let codes = |i: usize| &self.rows[rows[i] * self.width..][..self.width];
+        let codes = |i: usize| self.row(rows[i]);
         let data = &groups.data[group * GROUP * self.width..][..GROUP * self.width];
         let begin = &groups.begin[group];
         let mut products = [[0; GROUP]; SIDE];
@@ -196,6 +229,13 @@ impl Codes {
             }
         }
         products
+    }
+
+    /// The product of a row with row `kept` of groups whose rows came one by one.
+    #[inline]
+    pub fn product(&self, row: usize, groups: &Groups, kept: usize) -> i32 {
+        let other = &groups.rows[kept * self.width..][..self.width];
+        groups.begin[kept / GROUP][kept % GROUP] + self.kernel.multiply_pair(self.row(row), other)
     }
 
     fn length_of(&self, row: usize) -> f64 {
@@ -318,6 +358,25 @@ impl Kernel {
             _ => portable(row, group, begin, out),
         }
     }
+
+    /// The product of two code rows.
+    #[inline]
+    fn multiply_pair(self, row: &[i16], other: &[i16]) -> i32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `current` gives this where the processor has AVX-512 F, BW, VL and VNNI.
+            Kernel::Fused => unsafe { x86::fused_pair(row, other) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `current` gives this where the processor has AVX2.
+            Kernel::Half => unsafe { x86::half_pair(row, other) },
+            _ => portable_pair(row, other),
+        }
+    }
+}
+
+#[inline(always)]
+fn portable_pair(row: &[i16], other: &[i16]) -> i32 {
+    row.iter().zip(other).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
 fn portable(row: &[i16], group: &[i16], begin: &[i32; GROUP], out: &mut [i32; GROUP]) {
@@ -392,6 +451,31 @@ mod x86 {
     }
 
     /// # Safety
+    /// The processor has AVX-512 F, BW, VL and VNNI.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    pub unsafe fn fused_pair(row: &[i16], other: &[i16]) -> i32 {
+        /// Codes of a vector.
+        const LANES: usize = 32;
+        let (whole, rest) = row.as_chunks::<LANES>();
+        let (whole_other, rest_other) = other[..row.len()].as_chunks::<LANES>();
+        let mut sums = [_mm512_setzero_si512(); 2];
+        for (at, (a, b)) in whole.iter().zip(whole_other).enumerate() {
+            // SAFETY: both are 32 codes.
+            let (a, b) =
+                unsafe { (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast())) };
+            sums[at % 2] = _mm512_dpwssd_epi32(sums[at % 2], a, b);
+        }
+        super::portable_pair(rest, rest_other) + _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
+    }
+
+    /// # Safety
+    /// The processor has AVX2.
+    #[target_feature(enable = "avx2")]
+    pub unsafe fn half_pair(row: &[i16], other: &[i16]) -> i32 {
+        super::portable_pair(row, other)
+    }
+
+    /// # Safety
     /// The processor has AVX2.
     #[target_feature(enable = "avx2")]
     pub unsafe fn half(row: &[i16], group: &[i16], begin: &[i32; GROUP], out: &mut [i32; GROUP]) {
@@ -439,6 +523,12 @@ mod tests {
                 prop_assert_eq!(got, want);
                 rows.iter().zip(&mut got).for_each(|(r, o)| kernel.multiply_one(r, group, &begin, o));
                 prop_assert_eq!(got, want);
+                prop_assert_eq!(kernel.multiply_pair(rows[0], rows[1]), portable_pair(rows[0], rows[1]));
+                // Longer than a vector, and not a whole number of them.
+                let (all, turned) = (&group[..group.len() / 3], &group[group.len() / 2..]);
+                let n = all.len().min(turned.len());
+                let (all, turned) = (&all[..n], &turned[..n]);
+                prop_assert_eq!(kernel.multiply_pair(all, turned), portable_pair(all, turned));
             }
         }
     }

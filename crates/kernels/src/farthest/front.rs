@@ -13,13 +13,17 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// Rows that go through the groups together.
-const CHUNK: usize = 32;
-/// Chunks of a task, at most.
+const BATCH: usize = 32;
+/// Rows of a task, at most, in batches.
 const TASK: usize = 128;
-/// Tasks that there should be at least, where there are as many chunks.
+/// Tasks that there should be at least, where there are as many batches.
 const TASKS: usize = 16;
 /// Settled rows that are remembered as likely to be farthest next.
 const RUNNERS_UP: usize = 32;
+/// Rows of a group that are multiplied one by one; from more on all of the group are.
+const ONE_BY_ONE: usize = 4;
+/// Groups that every row goes through before the first bar is set, where all pairs are sought.
+const FIRST_GROUPS: usize = 4;
 /// The bit of `done` that says that a row is settled.
 const SETTLED: u32 = 1 << 31;
 
@@ -69,18 +73,52 @@ pub struct Front<'a, T: Real> {
     all_pairs: bool,
     /// -Infinity for what is no candidate.
     near: Vec<T>,
-    /// Groups (rows, without codes) of `kept` that are behind a row, and whether it is settled.
+    /// How many of `kept` are behind a row, and whether it is settled.
     done: Vec<u32>,
-    /// The largest `near` of each chunk, or more.
+    /// The largest `near` of each batch of rows, or more.
     peaks: Vec<T>,
     runners_up: Vec<usize>,
 }
 
-/// A chunk's part of the state.
-struct Chunk<'s, T> {
-    first: usize,
-    near: &'s mut [T],
-    done: &'s mut [u32],
+/// Rows that are worked on together, and their state while they are.
+struct Batch<T> {
+    rows: [usize; BATCH],
+    near: [T; BATCH],
+    done: [u32; BATCH],
+    count: usize,
+}
+
+impl<T: Real> Batch<T> {
+    fn new() -> Self {
+        Batch { rows: [0; BATCH], near: [T::ZERO; BATCH], done: [0; BATCH], count: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, row: usize, near: T, done: u32) {
+        (self.rows[self.count], self.near[self.count], self.done[self.count]) = (row, near, done);
+        self.count += 1;
+    }
+
+    fn behind(&self, at: usize) -> usize {
+        (self.done[at] & !SETTLED) as usize
+    }
+
+    fn is_settled(&self, at: usize) -> bool {
+        self.done[at] & SETTLED != 0
+    }
+
+    fn lower(&mut self, at: usize, near: T) {
+        if near < self.near[at] {
+            self.near[at] = near;
+        }
+    }
+
+    /// Writes the state back, into the rows from `first` on.
+    fn restore(&self, first: usize, near: &mut [T], done: &mut [u32]) {
+        for at in 0..self.count {
+            (near[self.rows[at] - first], done[self.rows[at] - first]) = (self.near[at], self.done[at]);
+        }
+    }
 }
 
 impl<'a, T: Real> Front<'a, T> {
@@ -96,7 +134,7 @@ impl<'a, T: Real> Front<'a, T> {
             all_pairs: false,
             near,
             done: vec![if codes.is_some() { 0 } else { SETTLED }; space.rows],
-            peaks: vec![T::INFINITY; space.rows.div_ceil(CHUNK)],
+            peaks: vec![T::INFINITY; space.rows.div_ceil(BATCH)],
             runners_up: Vec::new(),
         }
     }
@@ -105,8 +143,9 @@ impl<'a, T: Real> Front<'a, T> {
     pub fn of_all_pairs(space: &'a Space<'a, T>, codes: Option<&'a Codes>, candidates: &[u32]) -> Self {
         let mut front = Front::new(space, codes, candidates);
         front.all_pairs = true;
-        candidates.iter().for_each(|&row| front.keep(row as usize));
-        front.runners_up.push(candidates[candidates.len() / 2] as usize);
+        front.kept = candidates.iter().map(|&row| row as usize).collect();
+        front.groups = codes.map(|codes| Groups::of_rows(codes, candidates));
+        front.foresee(candidates);
         front
     }
 
@@ -135,120 +174,140 @@ impl<'a, T: Real> Front<'a, T> {
         let mut done = std::mem::take(&mut self.done);
         let mut peaks = std::mem::take(&mut self.peaks);
         let bar = Bar::new();
-        let mut found = None;
-        for &row in &self.runners_up {
-            let one = Chunk { first: row, near: &mut near[row..=row], done: &mut done[row..=row] };
-            found = farther(found, self.raise(one, &bar));
-        }
-        let size = (self.peaks_of_task(peaks.len())) * CHUNK;
+        let mut likely = Batch::new();
+        self.runners_up.iter().for_each(|&row| likely.push(row, near[row], done[row]));
+        let likely_best = self.raise(&mut likely, &bar);
+        likely.restore(0, &mut near, &mut done);
+        let size = (peaks.len() / TASKS).clamp(1, TASK) * BATCH;
         let tasks = near.par_chunks_mut(size).zip(done.par_chunks_mut(size));
-        let tasks = tasks.zip(peaks.par_chunks_mut(size / CHUNK)).enumerate();
+        let tasks = tasks.zip(peaks.par_chunks_mut(size / BATCH)).enumerate();
         let work = |(task, ((near, done), peaks)): (usize, ((&mut [T], &mut [u32]), &mut [T]))| {
-            let mut found = Vec::new();
-            let chunks = near.chunks_mut(CHUNK).zip(done.chunks_mut(CHUNK)).zip(peaks).enumerate();
-            for (c, ((near, done), peak)) in chunks {
-                if (*peak).into() < bar.height() || job.is_stopped() {
+            let mut bests = Vec::new();
+            let batches = near.chunks_mut(BATCH).zip(done.chunks_mut(BATCH)).zip(peaks).enumerate();
+            for (b, ((near, done), peak)) in batches {
+                let height = bar.height();
+                if (*peak).into() < height || job.is_stopped() {
                     continue;
                 }
-                let first = task * size + c * CHUNK;
-                let best = self.raise(Chunk { first, near: &mut *near, done }, &bar);
+                let first = task * size + b * BATCH;
+                let mut batch = Batch::new();
+                for (at, (&near, &done)) in near.iter().zip(&*done).enumerate() {
+                    if near > T::NEG_INFINITY && near.into() >= height {
+                        batch.push(first + at, near, done);
+                    }
+                }
+                bests.extend(self.raise(&mut batch, &bar));
+                batch.restore(first, near, done);
                 *peak =
                     near.iter().fold(T::NEG_INFINITY, |peak, &near| if near > peak { near } else { peak });
-                found.extend(best);
             }
-            found
+            bests
         };
         let bests: Vec<Vec<Found<T>>> = tasks.map(work).collect();
         (self.near, self.done, self.peaks) = (near, done, peaks);
         job.check()?;
         let bests: Vec<Found<T>> = bests.into_iter().flatten().collect();
-        found = bests.iter().fold(found, |found, &best| farther(found, Some(best)));
-        self.remember(bests, found);
+        let found = bests.iter().fold(likely_best, |found, &best| farther(found, Some(best)));
+        self.runners_up.extend(bests.into_iter().map(|(row, _)| row));
+        self.remember(found.map(|(row, _)| row));
         Ok(found)
     }
 
-    fn peaks_of_task(&self, chunks: usize) -> usize {
-        (chunks / TASKS).clamp(1, TASK)
+    /// Before the first search over all pairs: every row goes through the rows beside it and a few groups, and those
+    /// that stay farthest are looked at first, since the bar that they set spares the others.
+    fn foresee(&mut self, candidates: &[u32]) {
+        if let (Some(codes), Some(groups)) = (self.codes, &self.groups) {
+            let first = groups.count().min(FIRST_GROUPS);
+            let mut near = std::mem::take(&mut self.near);
+            let mut done = std::mem::take(&mut self.done);
+            let tasks = near.par_chunks_mut(BATCH).zip(done.par_chunks_mut(BATCH)).enumerate();
+            tasks.for_each(|(task, (near, done))| {
+                let mut batch = Batch::new();
+                for (at, (&near, &done)) in near.iter().zip(&*done).enumerate() {
+                    if near > T::NEG_INFINITY {
+                        batch.push(task * BATCH + at, near, done);
+                    }
+                }
+                let alive: [usize; BATCH] = std::array::from_fn(|at| at);
+                let alive = &alive[..batch.count];
+                let beside = candidates.partition_point(|&row| (row as usize) < task * BATCH) / GROUP;
+                let beside =
+                    (beside..groups.count().min(beside + BATCH / GROUP)).filter(|&group| group >= first);
+                for group in (0..first).chain(beside) {
+                    self.pass_group(codes, groups, group, &mut batch, alive);
+                }
+                (0..batch.count).for_each(|at| batch.done[at] = batch.done[at].min((first * GROUP) as u32));
+                batch.restore(task * BATCH, near, done);
+            });
+            (self.near, self.done) = (near, done);
+        }
+        self.runners_up = candidates.iter().map(|&row| row as usize).collect();
+        self.remember(None);
     }
 
-    /// The rows to look at first in the next search: those that came nearest to be found.
-    fn remember(&mut self, bests: Vec<Found<T>>, found: Option<Found<T>>) {
-        self.runners_up.extend(bests.into_iter().map(|(row, _)| row));
+    /// Leaves of the runners-up those that came nearest to be found, but for the row that was.
+    fn remember(&mut self, found: Option<usize>) {
         let near = &self.near;
-        self.runners_up.retain(|&row| near[row] > T::NEG_INFINITY && Some(row) != found.map(|(row, _)| row));
+        self.runners_up.retain(|&row| near[row] > T::NEG_INFINITY && Some(row) != found);
         let descending = |&a: &usize, &b: &usize| {
             near[b].partial_cmp(&near[a]).expect("distances are numbers").then(a.cmp(&b))
         };
+        if self.runners_up.len() > RUNNERS_UP {
+            self.runners_up.sort_unstable();
+            self.runners_up.dedup();
+            if self.runners_up.len() > RUNNERS_UP {
+                self.runners_up.select_nth_unstable_by(RUNNERS_UP - 1, descending);
+                self.runners_up.truncate(RUNNERS_UP);
+            }
+        }
         self.runners_up.sort_unstable_by(descending);
         self.runners_up.dedup();
-        self.runners_up.truncate(RUNNERS_UP);
     }
 
     /// Brings rows up to date until they are below the bar, and raises it to the exact distance of those that stay.
-    fn raise(&self, mut chunk: Chunk<T>, bar: &Bar) -> Option<Found<T>> {
-        let mut alive = [0; CHUNK];
-        let mut count = 0;
-        let height = bar.height();
-        for (at, &near) in chunk.near.iter().enumerate() {
-            alive[count] = at;
-            count += usize::from(near > T::NEG_INFINITY && near.into() >= height);
-        }
-        if count == 0 {
-            return None;
-        }
+    fn raise(&self, batch: &mut Batch<T>, bar: &Bar) -> Option<Found<T>> {
+        let mut alive: [usize; BATCH] = std::array::from_fn(|at| at);
+        let alive = &mut alive[..batch.count];
         let left = match (self.codes, &self.groups) {
-            (Some(codes), Some(groups)) => {
-                self.pass_groups(codes, groups, &mut chunk, &mut alive[..count], bar)
-            }
-            _ => self.pass_rows(&mut chunk, &mut alive[..count], bar),
+            (Some(codes), Some(groups)) => self.pass_groups(codes, groups, batch, alive, bar),
+            _ => self.pass_rows(batch, alive, bar),
         };
         let mut found = None;
         for &at in &alive[..left] {
-            let row = chunk.first + at;
+            let row = batch.rows[at];
             if let (Some(codes), Some(groups)) = (self.codes, &self.groups)
-                && chunk.done[at] & SETTLED == 0
+                && !batch.is_settled(at)
             {
-                chunk.near[at] = self.settle(codes, groups, row, chunk.near[at]);
-                chunk.done[at] |= SETTLED;
+                batch.near[at] = self.settle(codes, groups, row, batch.near[at]);
+                batch.done[at] |= SETTLED;
             }
-            if chunk.near[at].into() >= bar.height() {
-                bar.raise(chunk.near[at]);
-                found = farther(found, Some((row, chunk.near[at])));
+            if batch.near[at].into() >= bar.height() {
+                bar.raise(batch.near[at]);
+                found = farther(found, Some((row, batch.near[at])));
             }
         }
         found
     }
 
-    /// Where in `kept` a row begins: at its like if all pairs are sought, so that what lies beside it comes first.
-    fn beginning(&self, row: usize) -> usize {
-        if !self.all_pairs {
-            return 0;
-        }
-        let chunk = row / CHUNK * CHUNK;
-        self.kept.partition_point(|&kept| kept < chunk) % self.kept.len()
-    }
-
-    /// Exact comparisons of the rows that `alive` lists, each until it is below the bar. How many stay.
-    fn pass_rows(&self, chunk: &mut Chunk<T>, alive: &mut [usize], bar: &Bar) -> usize {
-        let begin = self.beginning(chunk.first);
+    /// Exact comparisons of the rows at `alive`, each until it is below the bar. How many stay, first in `alive`.
+    fn pass_rows(&self, batch: &mut Batch<T>, alive: &mut [usize], bar: &Bar) -> usize {
         let mut left = 0;
         for a in 0..alive.len() {
-            let (at, row) = (alive[a], chunk.first + alive[a]);
-            let near = &mut chunk.near[at];
-            let mut done = (chunk.done[at] & !SETTLED) as usize;
-            while done < self.kept.len() && (*near).into() >= bar.height() && *near > self.space.floor() {
-                let kept = self.kept[(begin + done) % self.kept.len()];
+            let at = alive[a];
+            let row = batch.rows[at];
+            let mut done = batch.behind(at);
+            while done < self.kept.len()
+                && batch.near[at].into() >= bar.height()
+                && batch.near[at] > self.space.floor()
+            {
+                let kept = self.kept[done];
                 done += 1;
-                if self.all_pairs && kept == row {
-                    continue;
-                }
-                let distance = self.space.between(row, kept);
-                if distance < *near {
-                    *near = distance;
+                if !(self.all_pairs && kept == row) {
+                    batch.lower(at, self.space.between(row, kept));
                 }
             }
-            chunk.done[at] = done as u32 | SETTLED;
-            if (*near).into() >= bar.height() {
+            batch.done[at] = done as u32 | SETTLED;
+            if batch.near[at].into() >= bar.height() {
                 alive[left] = at;
                 left += 1;
             }
@@ -256,57 +315,25 @@ impl<'a, T: Real> Front<'a, T> {
         left
     }
 
-    /// Comparisons by codes of the rows that `alive` lists, group after group side by side, each until it is below
-    /// the bar. How many stay.
+    /// Comparisons by codes of the rows at `alive`, group after group, each until it is below the bar. How many stay,
+    /// first in `alive`.
     fn pass_groups(
         &self,
         codes: &Codes,
         groups: &Groups,
-        chunk: &mut Chunk<T>,
+        batch: &mut Batch<T>,
         alive: &mut [usize],
         bar: &Bar,
     ) -> usize {
-        let (begin, count) = (self.beginning(chunk.first) / GROUP, groups.count());
-        let full = if self.all_pairs { count } else { groups.full() } as u32;
-        let behind = |done: u32| (done & !SETTLED) as usize;
         let mut left = alive.len();
-        let first = alive.iter().map(|&at| behind(chunk.done[at])).min().unwrap_or(count);
-        for step in first..count {
-            let group = (begin + step) % count;
-            let mut side = [0; SIDE];
-            let mut rows = [0; SIDE];
-            let mut filled = 0;
-            for a in 0..left {
-                let at = alive[a];
-                if behind(chunk.done[at]) <= step && chunk.near[at] > self.space.floor() {
-                    (side[filled], rows[filled]) = (at, chunk.first + at);
-                    filled += 1;
-                }
-                if filled == SIDE || (a + 1 == left && filled > 0) {
-                    let products = codes.products(&rows[..filled], groups, group);
-                    for ((&at, &row), mut products) in side.iter().zip(&rows).zip(products).take(filled) {
-                        self.leave_out(row, group, &mut products);
-                        let near = &mut chunk.near[at];
-                        if chunk.done[at] & SETTLED != 0 {
-                            *near = self.exact_of(codes, row, group, &products, *near);
-                        } else {
-                            let most = products.into_iter().max().unwrap_or(i32::MIN);
-                            let upper = T::above(codes.upper(row, most));
-                            if upper < *near {
-                                *near = upper;
-                            }
-                        }
-                        let behind = (step as u32 + 1).min(full);
-                        chunk.done[at] = chunk.done[at] & SETTLED | behind;
-                    }
-                    filled = 0;
-                }
-            }
+        let first = alive.iter().map(|&at| batch.behind(at)).min().unwrap_or(0) / GROUP;
+        for group in first..groups.count() {
+            self.pass_group(codes, groups, group, batch, &alive[..left]);
             let height = bar.height();
             let mut stay = 0;
             for a in 0..left {
                 alive[stay] = alive[a];
-                stay += usize::from(chunk.near[alive[a]].into() >= height);
+                stay += usize::from(batch.near[alive[a]].into() >= height);
             }
             left = stay;
             if left == 0 {
@@ -314,6 +341,61 @@ impl<'a, T: Real> Front<'a, T> {
             }
         }
         left
+    }
+
+    /// Takes the rows at `alive` through what is new to them in a group.
+    fn pass_group(
+        &self,
+        codes: &Codes,
+        groups: &Groups,
+        group: usize,
+        batch: &mut Batch<T>,
+        alive: &[usize],
+    ) {
+        let end = self.kept.len().min((group + 1) * GROUP);
+        let mut side = [0; SIDE];
+        let mut filled = 0;
+        for (a, &at) in alive.iter().enumerate() {
+            let behind = batch.behind(at);
+            if behind < end && batch.near[at] > self.space.floor() {
+                if end - behind <= ONE_BY_ONE && !self.all_pairs {
+                    let mut products = [i32::MIN; GROUP];
+                    for kept in behind..end {
+                        products[kept % GROUP] = codes.product(batch.rows[at], groups, kept);
+                    }
+                    self.compare(codes, group, &products, batch, at);
+                } else {
+                    side[filled] = at;
+                    filled += 1;
+                }
+            }
+            if filled == SIDE || (a + 1 == alive.len() && filled > 0) {
+                let rows: [usize; SIDE] = std::array::from_fn(|s| batch.rows[side[s]]);
+                let products = codes.products(&rows[..filled], groups, group);
+                for (&at, mut products) in side.iter().zip(products).take(filled) {
+                    let known = batch.behind(at).saturating_sub(group * GROUP).min(GROUP);
+                    products[..known].fill(i32::MIN);
+                    self.leave_out(batch.rows[at], group, &mut products);
+                    self.compare(codes, group, &products, batch, at);
+                }
+                filled = 0;
+            }
+        }
+        alive.iter().for_each(|&at| {
+            batch.done[at] = batch.done[at] & SETTLED | (batch.behind(at).max(end)) as u32;
+        });
+    }
+
+    /// Lowers what is known of the row at `at` by its products with a group.
+    #[inline]
+    fn compare(&self, codes: &Codes, group: usize, products: &[i32; GROUP], batch: &mut Batch<T>, at: usize) {
+        let row = batch.rows[at];
+        if batch.is_settled(at) {
+            batch.near[at] = self.exact_of(codes, row, group, products, batch.near[at]);
+        } else {
+            let most = products.iter().copied().max().unwrap_or(i32::MIN);
+            batch.lower(at, T::above(codes.upper(row, most)));
+        }
     }
 
     /// The exact `near` of a row whose bound is `near`.
@@ -364,11 +446,7 @@ pub fn farthest_pair<T: Real>(
     candidates: &[u32],
     job: &Job,
 ) -> Result<usize, Aborted> {
-    let groups = codes.map(|codes| {
-        let mut groups = Groups::new(codes);
-        candidates.iter().for_each(|&row| codes.push(&mut groups, space, row as usize));
-        groups
-    });
+    let groups = codes.map(|codes| Groups::of_rows(codes, candidates));
     // Each pair counts once, as the one of the lower row, but where the two ways differ.
     let both_ways = space.floor() < T::ZERO;
     let bar = Bar::new();
@@ -382,7 +460,7 @@ pub fn farthest_pair<T: Real>(
             }
         };
         if let (Some(codes), Some(groups)) = (codes, &groups) {
-            for group in chunk * CHUNK / GROUP..groups.count() {
+            for group in chunk * BATCH / GROUP..groups.count() {
                 if job.is_stopped() {
                     break;
                 }
@@ -408,12 +486,12 @@ pub fn farthest_pair<T: Real>(
             if job.is_stopped() {
                 break;
             }
-            let from = if both_ways { 0 } else { chunk * CHUNK + at };
+            let from = if both_ways { 0 } else { chunk * BATCH + at };
             candidates[from..].iter().for_each(|&other| look(row as usize, other as usize));
         }
         found
     };
-    let found = candidates.par_chunks(CHUNK).enumerate().map(work).reduce(|| None, farther);
+    let found = candidates.par_chunks(BATCH).enumerate().map(work).reduce(|| None, farther);
     job.check()?;
     Ok(found.expect("there are candidates").0)
 }
