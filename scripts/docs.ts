@@ -12,6 +12,10 @@ import { main, must, root } from './command.js'
 const COMMANDS = [
   [],
   ['select'],
+  ['weights', 'compress-update'],
+  ['weights', 'expand-update'],
+  ['weights', 'merge'],
+  ['mix'],
   ['ngrams', 'count'],
   ['ngrams', 'merge'],
   ['ngrams', 'show'],

@@ -8,10 +8,12 @@ import type {
   NativeChosen,
   NativeCorpus,
   NativeFileTotals,
+  NativeOutput,
   NativeSample,
   NativeScored,
   NativeScoreOptions,
   NativeState,
+  NativeWritten,
 } from './native-files.js'
 
 type Now<T> = T | Promise<T>
@@ -21,6 +23,8 @@ export interface NativePlaces {
   records(): number
   /** Numbers of a vector. */
   width(): number
+  /** Bytes of text that writing the records in this order goes through. */
+  mixtureBytes(order: Uint32Array): number
   /** [records, width]; once. */
   takeVectors(): Float32Array
   /** [records]; once. */
@@ -97,6 +101,20 @@ export interface NativeCorpusRecipes {
   /** Rows of length 1. */
   unitVectors(x: Float32Array, width: number, job?: NativeJob): Now<Float32Array>
   rowsAtMost(similarity: Float32Array, most: number): Uint32Array
+  /** Places among all records; `firsts`: that of each source's first. */
+  mixtureOrder(
+    source: Uint32Array,
+    index: Uint32Array,
+    firsts: Uint32Array,
+  ): { order: Uint32Array; counts: Uint32Array }
+  writeMixture(
+    corpus: NativeCorpus,
+    places: NativePlaces,
+    order: Uint32Array,
+    output: NativeOutput | undefined,
+    threads: number | undefined,
+    job: NativeJob,
+  ): Promise<NativeWritten>
   readVectors(
     paths: string[],
     name: string | undefined,

@@ -9,6 +9,7 @@ import { Command, CommanderError } from 'commander'
 import { dedupCommand } from './dedup.js'
 import { doctorCommand } from './doctor.js'
 import { EXIT_STATUS, exitStatus, explain } from './failures.js'
+import { mixCommand } from './mix.js'
 import { ngramsCommand } from './ngrams.js'
 import { recipesCommand } from './recipes.js'
 import { selectCommand } from './select.js'
@@ -32,6 +33,7 @@ export function buildProgram(words: readonly string[]): Command {
   program.addCommand(selectCommand(words))
   program.addCommand(dedupCommand(words))
   program.addCommand(weightsCommand())
+  program.addCommand(mixCommand())
   program.addCommand(ngramsCommand())
   program.addCommand(recipesCommand())
   program.addCommand(doctorCommand())

@@ -6,10 +6,11 @@ export {
   dedupFilesExact,
   dedupFilesNear,
   type ExactFileOptions,
-  type FileDedup,
   type NearFileOptions,
 } from './dedup-files.js'
 export type { DedupPass, FileDedupOptions, FileSources } from './dedup-files-options.js'
+export type { FileDedup } from './dedup-files-result.js'
+export { dedupFilesSemantic, type SemanticFileOptions } from './dedup-files-semantic.js'
 export {
   type ClusterSample,
   type ClusterSampleOptions,
@@ -94,3 +95,4 @@ export {
   selectByCompression,
   type ZipOptions,
 } from './zip-fit.js'
+export { type MixedFiles, type MixedSources, type MixFilesOptions, type MixPass, mixFiles } from './mix-files.js'

@@ -331,3 +331,24 @@ pub fn unit_vectors<'env>(
     };
     run(env, job, work, Float32Array::new)
 }
+
+/// A mixture by the records' places among all.
+#[napi(object)]
+pub struct MixtureOrder {
+    pub order: Uint32Array,
+    /// Records of each source.
+    pub counts: Uint32Array,
+}
+
+/// The places of records that a mixture names by source and by index in it; `firsts`: the place of each source's first record.
+#[napi]
+pub fn mixture_order(source: &[u32], index: &[u32], firsts: &[u32]) -> Result<MixtureOrder> {
+    fits("index", source.len(), Some(index.len()))?;
+    in_groups(source, firsts.len())?;
+    let place = |(&source, &index): (&u32, &u32)| firsts[source as usize].saturating_add(index);
+    let counts = strata::count_rows(source, None, firsts.len());
+    Ok(MixtureOrder {
+        order: Uint32Array::new(source.iter().zip(index).map(place).collect()),
+        counts: Uint32Array::new(counts),
+    })
+}

@@ -1,10 +1,12 @@
 //! Vectors on disk, records by their places, and records scored by a function of their texts.
 
 use super::corpus::Corpus;
+use super::output::Output;
 use super::passes::{
     Chosen, FileTotals, SampleColumns, ScoreOptions, Scored, budgets, columns, hashes, totals,
 };
 use super::state::{State, shared};
+use super::write::Written;
 use super::{gone, number};
 use crate::call::word;
 use crate::failure::Failure;
@@ -13,6 +15,7 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::{Arc, Mutex};
 use tamis_store::passes::align::{align_texts, collect_texts};
+use tamis_store::passes::mix;
 use tamis_store::passes::places::{self, find_places as find};
 use tamis_store::passes::rate::rate_texts;
 use tamis_store::passes::score;
@@ -57,7 +60,7 @@ pub struct PlaceOptions {
 /// Where every record lies, and the numbers that came with it.
 #[napi]
 pub struct Places {
-    shared: Arc<places::Places>,
+    pub(super) shared: Arc<places::Places>,
     vectors: Mutex<Option<Vec<f32>>>,
     numbers: Mutex<Option<Vec<f64>>>,
     files: usize,
@@ -170,6 +173,37 @@ impl Places {
             self.shared.choose_best(scores, lowest, budget, spare as usize).map_err(Failure::from)?;
         Ok(Chosen::new(chosen, self.files))
     }
+}
+
+#[napi]
+impl Places {
+    /// Bytes of text that writing the records in this order goes through.
+    #[napi]
+    pub fn mixture_bytes(&self, order: &[u32]) -> Result<f64> {
+        Ok(number(self.shared.mixture_bytes(order).map_err(Failure::from)?))
+    }
+}
+
+/// Writes the records at these places, in this order, to the output, if there is one.
+#[napi]
+pub fn write_mixture<'env>(
+    env: &'env Env,
+    corpus: &Corpus,
+    places: &Places,
+    order: &[u32],
+    output: Option<&mut Output>,
+    threads: Option<u32>,
+    job: &Job,
+) -> Result<Object<'env>> {
+    let (corpus, places, order) = (corpus.get()?, places.shared.clone(), order.to_vec());
+    let mut output = output.map(Output::take).transpose()?;
+    let work = move |job: &tamis_kernels::job::Job| {
+        let (inputs, read, threads) = (&corpus.inputs, &corpus.read, threads.map(|n| n as usize));
+        let inner = mix::write_mixture(inputs, read, &places, &order, output.as_mut(), threads, job)?;
+        Ok(Written::new(inner, output))
+    };
+    job.begin();
+    promise(env, Some(job), work, |written| written)
 }
 
 /// Writes a scores file of every record.

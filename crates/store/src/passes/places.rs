@@ -309,6 +309,12 @@ impl Places {
         self.places.len()
     }
 
+    /// The file of a record, the bytes of its text, and its tokens.
+    pub(super) fn about(&self, row: usize) -> (u32, u64, u64) {
+        let place = &self.places[row];
+        (place.file, place.text_bytes.into(), place.tokens.into())
+    }
+
     fn candidate(&self, row: usize, score: f64, key: f64) -> Candidate {
         let place = &self.places[row];
         Candidate {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::passes::mix::write_mixture;
 use crate::passes::places::{PlaceOptions, Places, find_places};
 use crate::passes::rate::rate_texts;
 
@@ -131,4 +132,49 @@ fn rated_records_go_on_behind_the_finished_shards() {
     assert_eq!(again.seen.bytes_read, 0);
     assert_eq!(again.seen.files, first.seen.files);
     assert_eq!({ again }.choose(&budget, 4).unwrap().picks, whole.picks);
+}
+
+#[test]
+fn a_mixture_has_its_own_order_and_repeats() {
+    let dir = tempfile::tempdir().unwrap();
+    let inputs = corpus(dir.path(), &ALL, 60);
+    let read = options(300, 1 << 20);
+    let found = places(&inputs, &read, &PlaceOptions::default()).unwrap();
+    let all = numbers(ALL.len(), 60);
+    let order: Vec<u32> = (0..10_000u32).map(|i| i.wrapping_mul(2_654_435_761) % 300).collect();
+    let want: Vec<usize> = order.iter().map(|&row| all[row as usize]).collect();
+    for name in ["mix.jsonl", "mix.jsonl.gz", "mix.jsonl.zst", "mix.parquet"] {
+        for threads in [Some(1), None] {
+            let path = dir.path().join(name);
+            let mut output = Output::file(&path, true).unwrap();
+            let written =
+                write_mixture(&inputs, &read, &found, &order, Some(&mut output), threads, &Job::default())
+                    .unwrap();
+            output.commit("{\"tamis\":\"x\"}").unwrap();
+            assert_eq!(ids(&path), want, "{name}");
+            assert_eq!(written.files[0].records, order.len() as u64);
+            assert_eq!(written.totals.iter().map(|t| t.records).sum::<u64>(), order.len() as u64);
+        }
+    }
+    let bytes = found.mixture_bytes(&order).unwrap();
+    let of = |rows: &mut dyn Iterator<Item = u32>| {
+        rows.map(|row| text(all[row as usize]).len() as u64).sum::<u64>()
+    };
+    assert_eq!(bytes, of(&mut order.iter().copied()) + of(&mut (0..300)));
+    assert!(found.mixture_bytes(&[360]).is_err());
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("tamis-mix")), "{left:?}");
+
+    let texts = corpus(dir.path(), &["a.txt", "b.txt.gz"], 20);
+    let found = places(&texts, &read, &PlaceOptions::default()).unwrap();
+    let order = [21, 0, 21, 39, 5];
+    let path = dir.path().join("mix.txt");
+    let mut output = Output::file(&path, true).unwrap();
+    write_mixture(&texts, &read, &found, &order, Some(&mut output), None, &Job::default()).unwrap();
+    output.commit("{\"tamis\":\"x\"}").unwrap();
+    let lines: Vec<String> = order
+        .iter()
+        .map(|&row| text(row as usize / 20 * 1000 + row as usize % 20).replace('\n', " "))
+        .collect();
+    assert_eq!(unpack(&path).lines().collect::<Vec<_>>(), lines);
 }
