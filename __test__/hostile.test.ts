@@ -1,5 +1,5 @@
 import test from 'ava'
-import { corpus, kernels, setThreads, TamisError, tensor } from 'tamis'
+import { corpus, kernels, setThreads, TamisError, tensor, weights } from 'tamis'
 
 /** What no caller should pass. */
 const hostile: unknown[] = [
@@ -58,6 +58,9 @@ const x = tensor('float64', [2, 3], [1, 2, 3, 4, 5, 6])
 const counts = tensor('float64', [3], [1, 2, 3])
 const texts = ['one two three', 'four', '']
 const draw = { seed: 1, stream: 2 }
+const quantized = kernels.quantizeSync(x, { scheme: 'asymmetric' })
+const ternary = kernels.ternarizeSync(x)
+const mask = tensor('uint8', [3], [1, 0, 1])
 
 /** Good arguments of every function, options last. */
 const calls: Record<string, unknown[]> = {
@@ -100,6 +103,26 @@ const calls: Record<string, unknown[]> = {
     },
   ],
   'corpus.klReduction': [counts, counts, counts, { smoothing: 1 }],
+  'kernels.sparsify': [x, { density: 0.5, scope: 'row', scores: x }],
+  'kernels.quantize': [x, { bits: 4, scheme: 'asymmetric', per: 'group', axis: 0, groupSize: 2 }],
+  'kernels.dequantize': [quantized],
+  'kernels.ternarize': [x, { density: 0.5, alpha: 1, scale: 'std' }],
+  'weights.taskVector': [{ x }, { x }, { skip: ['y'] }],
+  'weights.addUpdate': [{ x }, { x }, { lambda: 2 }],
+  'weights.mergeTies': [[{ x }, { x }], { density: 0.5, merge: 'max', weights: [1, 2], scope: 'tensor' }],
+  'weights.compressUpdate': [{ x }, { density: 0.5, alpha: 1, scale: 'std' }],
+  'weights.expandTernary': [ternary],
+  'weights.encodeTernary': [ternary, { encoding: 'golomb' }],
+  'weights.decodeTernary': [weights.encodeTernary(ternary), { encoding: 'golomb', dims: [2, 3], scale: 1 }],
+  'weights.dotTernary': [ternary, ternary],
+  'weights.multiplyTernary': [ternary, counts],
+  'weights.writeTernary': [{ ternary }, { encoding: 'bitmask' }],
+  'weights.readTernary': [weights.writeTernary({ ternary })],
+  'weights.maskTasks': [[{ x }, { x }], { lambda: 0.4, merged: { x } }],
+  'weights.consensusMask': [[{ mask }, { mask }], { agree: 1 }],
+  'weights.mergeConsensus': [[{ x: counts }], [{ x: mask }], { agree: 1, merged: { x: counts } }],
+  'weights.writeTasks': [{ x: counts }, { task: { x: mask } }],
+  'weights.readTask': [weights.writeTasks({ x: counts }, { task: { x: mask } }), 'task'],
 }
 
 type Callable = (...args: unknown[]) => unknown
@@ -118,8 +141,8 @@ function* variants(good: unknown[]): Generator<[string, unknown[]]> {
 }
 
 for (const [name, good] of Object.entries(calls)) {
-  const [room, key] = name.split('.') as ['kernels' | 'corpus', string]
-  const api = { kernels, corpus }[room] as unknown as Record<string, Callable>
+  const [room, key] = name.split('.') as ['kernels' | 'corpus' | 'weights', string]
+  const api = { kernels, corpus, weights }[room] as unknown as Record<string, Callable>
   for (const form of [key, `${key}Sync`]) {
     const call = api[form]
     if (call === undefined) continue

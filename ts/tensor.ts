@@ -116,7 +116,7 @@ function readTensor(name: string, value: unknown): Tensor {
     )
   }
   const { type, dims, data } = value as Tensor
-  const arrays = Object.hasOwn(ARRAYS, type) ? ARRAYS[type] : undefined
+  const arrays = typeof type === 'string' && Object.hasOwn(ARRAYS, type) ? ARRAYS[type] : undefined
   if (arrays === undefined) {
     const want = `${name}: a tensor's type must be one of ${TENSOR_TYPES.join(', ')}`
     throw new TamisError('ERR_TAMIS_TYPE', `${want}, got ${show(type)}`)

@@ -74,7 +74,8 @@ export function alike(
     throw new TamisError('ERR_TAMIS_TYPE', `${name} must be a list of objects of tensors, got ${show(dicts)}`)
   }
   if (dicts.length === 0) throw new TamisError('ERR_TAMIS_RANGE', `${needed} is needed, ${name} is empty`)
-  const all = dicts.map((dict, i) => entriesOf(`${name}[${i}]`, dict, accepts))
+  // Holes of a list are undefined, where map would leave them out.
+  const all = Array.from(dicts as unknown[], (dict, i) => entriesOf(`${name}[${i}]`, dict, accepts))
   for (const [i, entries] of all.entries()) {
     checkAlike(`${name}[0]`, all[0] as [string, Tensor][], `${name}[${i}]`, entries)
   }
