@@ -7,14 +7,18 @@
 import { argv } from 'node:process'
 import type { Conditions } from './check.js'
 import { reproduce as compeft } from './compeft.js'
+import { reproduce as diversifyConquer } from './diversify-conquer.js'
 import { reproduce as dsir } from './dsir.js'
 import { reproduce as rs2 } from './rs2.js'
+import { reproduce as sslPrototypes } from './ssl-prototypes.js'
 import { reproduce as tallMasks } from './tall-masks.js'
 import { reproduce as ties } from './ties.js'
 import { reproduce as zipFit } from './zip-fit.js'
 
 const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   dsir,
+  'diversify-conquer': diversifyConquer,
+  'ssl-prototypes': sslPrototypes,
   compeft,
   ties,
   'tall-masks': tallMasks,

@@ -50,6 +50,7 @@ export const operations: readonly string[] = [
   'pairwise',
   'nearest',
   'kMeans',
+  'farthestFirst',
   'sparsify',
   'quantize',
   'dequantize',
@@ -255,7 +256,7 @@ export const recipes: readonly Recipe[] = [
     room: 'corpus',
     functions: ['corpus.sampleClusters', 'corpus.selectDiverse', 'corpus.IterativeSampler'],
     operations: ['kMeans', 'gumbelTopK', 'apportion'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'divprune',
@@ -264,7 +265,7 @@ export const recipes: readonly Recipe[] = [
     room: 'vectors',
     functions: ['kernels.farthestFirst', 'vectors.pruneTokens'],
     operations: ['farthestFirst', 'pairwise', 'below'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'donod',
@@ -569,7 +570,7 @@ export const recipes: readonly Recipe[] = [
     room: 'vectors',
     functions: ['vectors.pickDiverse', 'vectors.uniformizeWeights', 'signals.guideDiversity'],
     operations: ['farthestFirst', 'kMeans', 'nearest', 'pairwise', 'gumbelTopK', 'below'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'mig',
@@ -812,7 +813,7 @@ export const recipes: readonly Recipe[] = [
       'vectors.quantizedBounds',
     ],
     operations: ['eigh', 'topK', 'kMeans', 'pairwise', 'normal'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'ssl-prototypes',
@@ -821,7 +822,7 @@ export const recipes: readonly Recipe[] = [
     room: 'corpus',
     functions: ['corpus.prototypeScores', 'corpus.pruneByScore', 'corpus.dedupSemantic'],
     operations: ['kMeans', 'nearest', 'topK'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'stable-rps',
