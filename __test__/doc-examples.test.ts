@@ -59,7 +59,7 @@ for (const [i, { file, of, code }] of examples.entries()) {
 
 test('every function of the API has an example', (t) => {
   const shown = new Set(examples.map(({ of }) => of))
-  const names = [tamis, tamis.corpus, tamis.kernels].flatMap((room) =>
+  const names = [tamis, tamis.corpus, tamis.kernels, tamis.vectors, tamis.signals].flatMap((room) =>
     Object.entries(room).flatMap(([name, value]) => (typeof value === 'function' ? [name] : [])),
   )
   // The synchronous form's documentation is that of the promise.
