@@ -33,21 +33,6 @@ export {
 } from './dsir.js'
 export { type ImportanceSelection, selectFilesByImportance } from './dsir-files.js'
 export type { FileImportanceOptions, FileTargets } from './dsir-fit.js'
-export type { FileOptions, FileProgress, ReadOptions } from './files.js'
-export {
-  type CountFilesOptions,
-  countNgramFiles,
-  mergeNgramCounts,
-  type NgramCounts,
-  readNgramCounts,
-} from './ngram-counts.js'
-export { readScores, type Scores } from './scores.js'
-export {
-  type CompressionFileOptions,
-  type RandomFileOptions,
-  selectFilesAtRandom,
-  selectFilesByCompression,
-} from './select-by-score.js'
 export {
   type ClusterFileOptions,
   type DistanceFileOptions,
@@ -56,7 +41,29 @@ export {
   selectFilesByDistance,
   selectFilesByPrototypes,
   type VectorFileOptions,
-} from './select-by-vectors.js'
+} from './embedded-files.js'
+export type { FileOptions, FileProgress, ReadOptions } from './files.js'
+export {
+  type MixedFiles,
+  type MixedSources,
+  type MixFilesOptions,
+  type MixPass,
+  mixFiles,
+} from './mix-files.js'
+export {
+  type CountFilesOptions,
+  countNgramFiles,
+  mergeNgramCounts,
+  type NgramCounts,
+  readNgramCounts,
+} from './ngram-counts.js'
+export {
+  type CompressionFileOptions,
+  type RandomFileOptions,
+  selectFilesAtRandom,
+  selectFilesByCompression,
+} from './scored-files.js'
+export { readScores, type Scores } from './scores.js'
 export type { FileSelection } from './select-files.js'
 export type { FileSelectionOptions, SelectionPass } from './select-files-options.js'
 export {
@@ -86,7 +93,7 @@ export {
   pruneByScore,
   type SemanticDedup,
 } from './ssl-prototypes.js'
-export { readVectors } from './vectors.js'
+export { readVectors } from './vector-files.js'
 export {
   alignByCompression,
   type CompressionAlignment,
@@ -95,4 +102,3 @@ export {
   selectByCompression,
   type ZipOptions,
 } from './zip-fit.js'
-export { type MixedFiles, type MixedSources, type MixFilesOptions, type MixPass, mixFiles } from './mix-files.js'

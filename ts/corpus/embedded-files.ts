@@ -19,7 +19,7 @@ import {
   runOnFiles,
 } from './files.js'
 import { openPlaces } from './places.js'
-import { amountOf } from './select-by-score.js'
+import { amountOf } from './scored-files.js'
 import {
   completeSelection,
   EXAMPLES,
@@ -37,7 +37,7 @@ import {
   type SelectionPlan,
 } from './select-files-options.js'
 import { prototypeScores } from './ssl-prototypes.js'
-import { checkPaths, readVectors } from './vectors.js'
+import { checkPaths, readVectors } from './vector-files.js'
 
 /** Where the records' vectors are. */
 export interface VectorFileOptions extends FileSelectionOptions {
@@ -287,7 +287,8 @@ function checkPlan(plan: SelectionPlan, method: string, scored: boolean): void {
   }
 }
 
-interface Source {
+/** Where vectors are, as it was checked. @hidden */
+export interface VectorSource {
   field: string | undefined
   files: string[] | undefined
   name: string | undefined
@@ -296,7 +297,10 @@ interface Source {
   told: Record<string, unknown>
 }
 
-function checkSource(o: VectorFileOptions): Source {
+/** Checks where vectors are. @hidden */
+export function checkSource(
+  o: Pick<VectorFileOptions, 'embeddings' | 'vectors' | 'vectorsName' | 'normalize'>,
+): VectorSource {
   if (o.embeddings !== undefined && o.vectors !== undefined) {
     throw new TamisError('ERR_TAMIS_RANGE', 'embeddings and vectors both say where the vectors are: give one')
   }
@@ -313,11 +317,11 @@ function checkSource(o: VectorFileOptions): Source {
   return { field: undefined, files, name, normalize, told: { vectors: files, vectorsName: name, normalize } }
 }
 
-/** A vector for each record. */
-async function vectorsOf(
-  run: FileRun<SelectionPass>,
+/** A vector for each record. @hidden */
+export async function vectorsOf<Pass extends string>(
+  run: FileRun<Pass>,
   found: NativePlaces,
-  source: Source,
+  source: VectorSource,
 ): Promise<Tensor<'float32'>> {
   const n = found.records()
   let x: Tensor<'float32'>
