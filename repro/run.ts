@@ -8,8 +8,11 @@ import { argv } from 'node:process'
 import type { Conditions } from './check.js'
 import { reproduce as compeft } from './compeft.js'
 import { reproduce as diversifyConquer } from './diversify-conquer.js'
+import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
+import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
 import { reproduce as rs2 } from './rs2.js'
+import { reproduce as squash } from './squash.js'
 import { reproduce as sslPrototypes } from './ssl-prototypes.js'
 import { reproduce as tallMasks } from './tall-masks.js'
 import { reproduce as ties } from './ties.js'
@@ -24,6 +27,9 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   'tall-masks': tallMasks,
   rs2,
   'zip-fit': zipFit,
+  divprune,
+  'meaningful-diversity': meaningfulDiversity,
+  squash,
 }
 
 const names = argv.slice(2)
