@@ -4,6 +4,7 @@
  * @module
  */
 import type { NativeJob } from './native.js'
+import type { NativePlaces } from './native-corpus.js'
 import type {
   NativeCorpus,
   NativeFileTotals,
@@ -31,6 +32,8 @@ export interface NativeDigested {
 
 /** Documents, and which of them are the same. */
 export interface NativeDuplicates {
+  /** The documents that are written, in order. */
+  kept(): Uint32Array
   counts(): {
     /** Documents of each file. */
     kept: number[]
@@ -73,6 +76,14 @@ export interface NativeDedupFiles {
   findDuplicates(
     digested: NativeDigested,
     state: NativeState | undefined,
+    job: NativeJob,
+  ): Promise<NativeDuplicates>
+  /** Groups records of one cluster (`labels`) whose vectors, [records, width], have a high cosine. */
+  findSimilar(
+    places: NativePlaces,
+    vectors: Float32Array,
+    labels: Uint32Array,
+    options: { threshold: number; sources: number[] | undefined },
     job: NativeJob,
   ): Promise<NativeDuplicates>
   /** Writes one document of each group to the output, if there is one. */

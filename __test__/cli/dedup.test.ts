@@ -63,7 +63,7 @@ test('quiet says nothing; a dry run writes nothing', async (t) => {
 
 for (const [words, message] of [
   [['dedup', 'a.jsonl'], /say where the kept records go: --out PATH/],
-  [['dedup', 'a.jsonl', '--out', 'x', '--method', 'fuzzy'], /Allowed choices are near, exact/],
+  [['dedup', 'a.jsonl', '--out', 'x', '--method', 'fuzzy'], /Allowed choices are near, exact, semantic/],
   [
     ['dedup', 'a.jsonl', '--out', 'x', '--clean'],
     /--clean is no option of the method near; it belongs to exact/,

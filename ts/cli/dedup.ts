@@ -13,7 +13,7 @@ import { groupTargets } from './methods.js'
 import { parseCount, parseFraction, parseSeed, parseSize } from './numbers.js'
 import { showProgress } from './progress.js'
 import { addReadOptions, addRunOptions } from './select.js'
-import { addSettings, type Choice, type Setting, splitSettings } from './settings.js'
+import { addSettings, type Choice, type Setting, splitSettings, VECTOR_PLACE } from './settings.js'
 import { alignColumns, bold, print, shorten, tell, tellSkipped } from './terminal.js'
 
 /** What makes two documents the same. */
@@ -83,7 +83,29 @@ const exact: Method = {
   },
 }
 
-const METHODS: readonly Method[] = [near, exact]
+const semantic: Method = {
+  name: 'semantic',
+  summary: 'embeddings that point the same way',
+  settings: [
+    THRESHOLD,
+    ...VECTOR_PLACE,
+    {
+      flags: '--k <n>',
+      description: 'k-means clusters, within which documents are compared',
+      default: 'sqrt(records / 10)',
+      parse: parseCount(1, 2 ** 32 - 1),
+    },
+    SEED,
+  ],
+  async dedup(inputs, options) {
+    const { dedupFilesSemantic } = await import('../corpus/index.js')
+    const refused = (['against', 'memory', 'resume'] as const).find((name) => options[name] !== undefined)
+    if (refused) throw new UsageError(`--${refused} is no option of the method semantic`)
+    return dedupFilesSemantic(inputs, options)
+  },
+}
+
+const METHODS: readonly Method[] = [near, exact, semantic]
 
 type Common = FileDedupOptions & { method: string; json?: boolean; quiet?: boolean }
 

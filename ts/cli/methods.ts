@@ -7,7 +7,7 @@
 import type { FileSelection, FileSelectionOptions, ImportanceSelection } from '../corpus/index.js'
 import { UsageError } from './failures.js'
 import { parseAmount, parseCount, parseProportions, parseSeed } from './numbers.js'
-import type { Choice, Setting } from './settings.js'
+import { type Choice, type Setting, VECTOR_PLACE } from './settings.js'
 
 /** A way to select, named as its recipe where that is its only one. */
 export interface Method extends Choice {
@@ -50,24 +50,9 @@ const CLUSTERS: Setting = {
   parse: parseCount(1, 2 ** 32 - 1),
 }
 
-/** Where the vectors are. */
+/** Where the vectors are, and whether they are scaled. */
 const VECTORS: readonly Setting[] = [
-  {
-    flags: '--embeddings <name>',
-    description: "field or column of each record's vector; dots reach nested ones",
-    default: 'embedding',
-  },
-  {
-    flags: '--vectors <file>',
-    description:
-      'a .npy, .safetensors, .parquet or .jsonl file of vectors in place of it, a row a record in their order; repeat it for more files',
-    repeatable: true,
-  },
-  {
-    flags: '--vectors-name <name>',
-    description: 'tensor, column or field of those files',
-    default: 'the only one',
-  },
+  ...VECTOR_PLACE,
   { flags: '--normalize', description: 'divide each vector by its norm' },
 ]
 

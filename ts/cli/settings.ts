@@ -26,6 +26,26 @@ export interface Choice {
   settings: readonly Setting[]
 }
 
+/** Where the vectors of records are. */
+export const VECTOR_PLACE: readonly Setting[] = [
+  {
+    flags: '--embeddings <name>',
+    description: "field or column of each record's vector; dots reach nested ones",
+    default: 'embedding',
+  },
+  {
+    flags: '--vectors <file>',
+    description:
+      'a .npy, .safetensors, .parquet or .jsonl file of vectors in place of it, a row a record in their order; repeat it for more files',
+    repeatable: true,
+  },
+  {
+    flags: '--vectors-name <name>',
+    description: 'tensor, column or field of those files',
+    default: 'the only one',
+  },
+]
+
 /** One method's options, under a heading of their own. An option that several methods share is added once. */
 export function addSettings(command: Command, method: Choice): void {
   for (const setting of method.settings) {

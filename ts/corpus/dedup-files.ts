@@ -8,8 +8,6 @@
 import { lshParamsSync } from '../kernels/index.js'
 import { checkThreshold, minHashShape } from '../minhash.js'
 import { native } from '../native.js'
-import type { NativeDuplicates, NativeSeen } from '../native-dedup-files.js'
-import type { NativeCorpus } from '../native-files.js'
 import { checkBoolean, checkOptions } from '../options.js'
 import {
   DEDUP_OPTIONS,
@@ -18,42 +16,10 @@ import {
   type FileSources,
   planDedup,
 } from './dedup-files-options.js'
+import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
 import { runOnFiles } from './files.js'
-import { commit, openPlaces } from './places.js'
+import { openPlaces } from './places.js'
 import { checkBands, NEAR_OPTIONS, type NearOptions } from './slimpajama-near.js'
-
-/** What a run that finds duplicates kept. */
-export interface FileDedup {
-  /** Good records of the input. */
-  records: number
-  /** Records kept: one of each group. */
-  kept: number
-  /** Records dropped. */
-  dropped: number
-  /** Records among the dropped that are the same as one of `against`. */
-  matched: number
-  /** Groups of two and more records of which one is kept. */
-  clusters: number
-  /** Bad records passed over. */
-  skipped: number
-  /** UTF-8 bytes of the texts of all records, and of the kept. */
-  bytes: number
-  keptBytes: number
-  /** Of each source its records and how many are kept. */
-  sources: { name: string; records: number; kept: number }[]
-  /** Records that were only compared with. */
-  against: number
-  /** The files written; none in a dry run. */
-  files: string[]
-  /** Messages of the first skipped records. */
-  bad: string[]
-  warnings: string[]
-  /** Where the manifest lies; undefined in a dry run. */
-  manifest: string | undefined
-  seconds: number
-  /** Bytes read from disk by the marking pass: less than a whole run's after a resume. */
-  bytesRead: number
-}
 
 /** What {@link dedupFilesExact} is told. */
 export interface ExactFileOptions extends FileDedupOptions {
@@ -133,22 +99,18 @@ async function dedupFiles(
     const against = plan.against.length > 0 ? await run.open(plan.against) : undefined
     const pool = await run.open(plan.patterns)
     const corpora = against ? [against, pool] : [pool]
-    const sources = pool.inputs().map(({ pattern }) => plan.sourceOf[pattern] as number)
-    const used = { ...settings, scope: plan.local ? 'local' : 'global' }
+    const sources = sourcesOf(plan, pool)
     const places = await openPlaces(run, plan, corpora, {
       tamis: native.version(),
       unicode: native.unicodeVersion(),
       method,
       ...run.read,
-      ...used,
+      ...settings,
+      scope: plan.local,
       sources,
       against: against?.inputs().length ?? 0,
     })
-    const bytes = (of: NativeCorpus) => of.inputs().reduce((sum, input) => sum + input.bytes, 0)
-    run.begin(
-      'mark',
-      corpora.map(bytes).reduce((a, b) => a + b),
-    )
+    run.begin('mark', bytesOf(...corpora))
     const digested = await run.work((job) =>
       native.digestCorpora(
         against,
@@ -161,98 +123,15 @@ async function dedupFiles(
     const seen = digested.seen()
     run.begin('link', digested.linkBytes())
     const duplicates = await run.work((job) => native.findDuplicates(digested, run.state, job))
-    run.begin('write', bytes(pool))
+    run.begin('write', bytesOf(pool))
     const written = run.hold(
       await run.work((job) => native.writeDistinct(pool, duplicates, places.output, run.threads, job)),
     )
-    const { state } = run
-    if (plan.side !== undefined && state) {
-      run.check()
-      await state.markCommit()
-      await native.writeClusters(plan.side.path, against, pool, duplicates, places.force, run.job)
-    }
-    const outputs = written.files()
-    const result = summarize(plan, sources, seen, duplicates.counts(), written.textBytes())
-    const seconds = (Date.now() - run.started.getTime()) / 1000
-    const { onBad: onBadRecord, ...read } = run.read
-    const manifest =
-      places.output &&
-      (await commit(run, written, {
-        tamis: native.version(),
-        method,
-        startedAt: run.started.toISOString(),
-        seconds,
-        options: { ...used, ...read, onBadRecord },
-        ...manifestOf(pool, against, seen, duplicates.counts().kept),
-        totals: totalsOf(result),
-        outputs,
-        warnings: result.warnings,
-      }))
-    return {
-      ...result,
-      files: manifest === undefined ? [] : outputs.map((file) => file.path),
-      manifest,
-      seconds,
-    }
+    return completeDedup(
+      run,
+      plan,
+      { places, pool, against, sources },
+      { method, settings, seen, duplicates, written },
+    )
   })
-}
-
-type Result = Omit<FileDedup, 'files' | 'manifest' | 'seconds'>
-
-function summarize(
-  plan: DedupPlan,
-  sourceOfFile: number[],
-  seen: NativeSeen[],
-  { kept, matched, clusters }: ReturnType<NativeDuplicates['counts']>,
-  keptBytes: number,
-): Result {
-  const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0)
-  const files = seen.at(-1)?.files ?? []
-  const records = sum(files.map((file) => file.records))
-  const skipped = sum(seen.flatMap((corpus) => corpus.files.map((file) => file.skipped)))
-  const sources = plan.sources.map((name, source) => {
-    const of = (numbers: number[]) => sum(numbers.filter((_, file) => sourceOfFile[file] === source))
-    return { name, records: of(files.map((file) => file.records)), kept: of(kept) }
-  })
-  const result = {
-    records,
-    kept: sum(kept),
-    dropped: records - sum(kept),
-    matched,
-    clusters,
-    skipped,
-    bytes: sum(files.map((file) => file.textBytes)),
-    keptBytes,
-    sources,
-    against: seen.length > 1 ? sum((seen[0] as NativeSeen).files.map((file) => file.records)) : 0,
-    bad: seen.flatMap((corpus) => corpus.bad),
-    warnings: [] as string[],
-    bytesRead: sum(seen.map((corpus) => corpus.bytesRead)),
-  }
-  const { warnings } = result
-  if (skipped > 0) warnings.push(`${skipped} bad record${skipped === 1 ? ' was' : 's were'} skipped`)
-  if (records > 0 && result.kept === 0) warnings.push('nothing was kept: every record is one of against')
-  return result
-}
-
-function totalsOf({ records, kept, dropped, matched, clusters, skipped, bytes, keptBytes, against }: Result) {
-  return { records, kept, dropped, matched, clusters, skipped, bytes, keptBytes, against }
-}
-
-/** The files of the run, for its manifest. */
-function manifestOf(
-  pool: NativeCorpus,
-  against: NativeCorpus | undefined,
-  seen: NativeSeen[],
-  kept: number[],
-): Record<string, unknown> {
-  const file = (corpus: NativeCorpus, of: NativeSeen | undefined) =>
-    corpus.inputs().map(({ name, path, bytes }, i) => {
-      const { records = 0, skipped = 0 } = of?.files[i] ?? {}
-      return { name, path, bytes, records, skipped, sha256: of?.hashes[i] ?? null }
-    })
-  return {
-    inputs: file(pool, seen.at(-1)).map((input, i) => ({ ...input, kept: kept[i] ?? 0 })),
-    against: against ? file(against, seen[0]) : [],
-  }
 }

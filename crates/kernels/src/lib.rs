@@ -35,6 +35,7 @@ pub mod repel;
 pub mod rounds;
 pub mod screen;
 pub mod sha256;
+pub mod similar;
 pub mod sources;
 pub mod sparsify;
 pub mod strata;

@@ -4,6 +4,7 @@ use super::corpus::{Corpus, path};
 use super::output::Output;
 use super::passes::{FileTotals, hashes, totals};
 use super::state::{State, shared};
+use super::vectors::Places;
 use super::write::Written;
 use super::{gone, number, whole};
 use crate::call::word;
@@ -12,12 +13,14 @@ use crate::job::{Job, promise};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::Arc;
+use tamis_kernels::distance::Rows;
 use tamis_kernels::lsh::Banding;
 use tamis_store::dedup::clusters::write_clusters as write_clusters_file;
 use tamis_store::dedup::documents::Documents;
 use tamis_store::dedup::find::{self, FindOptions, Method};
 use tamis_store::dedup::groups::Groups;
 use tamis_store::dedup::markers::{Exact, Near};
+use tamis_store::dedup::semantic::similar_documents;
 use tamis_store::dedup::write;
 use tamis_store::passes;
 
@@ -154,13 +157,22 @@ pub fn find_duplicates<'env>(
     let inner = digested.inner.take().ok_or_else(|| gone("marks"))?;
     let state = shared(state)?;
     job.begin();
-    promise(env, Some(job), move |job| Ok(inner.groups(state.as_deref(), job)?), |found| Duplicates {
-        shared: Arc::new(found),
-    })
+    promise(
+        env,
+        Some(job),
+        move |job| Ok(inner.groups(state.as_deref(), job)?),
+        |found| Duplicates { shared: Arc::new(found) },
+    )
 }
 
 #[napi]
 impl Duplicates {
+    /// The documents that are written, in order.
+    #[napi]
+    pub fn kept(&self) -> Uint32Array {
+        Uint32Array::new(self.shared.1.all_kept())
+    }
+
     #[napi]
     pub fn counts(&self) -> DuplicateCounts {
         let (sides, groups) = &*self.shared;
@@ -173,6 +185,35 @@ impl Duplicates {
             clusters: number(groups.clusters()),
         }
     }
+}
+
+#[napi(object)]
+pub struct SimilarOptions {
+    pub threshold: f64,
+    pub sources: Option<Vec<u32>>,
+}
+
+/// Groups records that lie in one cluster and whose vectors, [records, width], have a high cosine.
+#[napi]
+pub fn find_similar<'env>(
+    env: &'env Env,
+    places: &Places,
+    vectors: &[f32],
+    labels: &[u32],
+    options: SimilarOptions,
+    job: &Job,
+) -> Result<Object<'env>> {
+    let (places, vectors, labels) = (places.shared.clone(), vectors.to_vec(), labels.to_vec());
+    let work = move |job: &tamis_kernels::job::Job| {
+        let SimilarOptions { threshold, sources } = options;
+        let count = labels.len();
+        let rows = Rows::new(&vectors, count, vectors.len().checked_div(count).unwrap_or(0));
+        let (documents, groups) =
+            similar_documents(&places.seen, rows, &labels, sources.as_deref(), threshold, job)?;
+        Ok((vec![documents], groups))
+    };
+    job.begin();
+    promise(env, Some(job), work, |found| Duplicates { shared: Arc::new(found) })
 }
 
 /// Writes one document of each group to the output, or only counts them without one.
@@ -193,7 +234,8 @@ pub fn write_distinct<'env>(
         let is_kept = |document| groups.is_kept(document);
         let threads = threads.map(|n| n as usize);
         let written = write::write_kept(&corpus, own, is_kept, output.as_mut(), threads, job)?;
-        let inner = passes::write::Written { files: written.files, totals: written.totals, ..Default::default() };
+        let inner =
+            passes::write::Written { files: written.files, totals: written.totals, ..Default::default() };
         Ok::<_, Failure>(Written::new(inner, output))
     };
     job.begin();

@@ -28,6 +28,13 @@ impl Documents {
         Documents { seen: Seen::new(files), ..Documents::default() }
     }
 
+    /// The documents that a pass saw, numbered from 0.
+    pub fn of(seen: Seen) -> Self {
+        let mut documents = Documents { seen, ..Documents::default() };
+        documents.number_from(0);
+        documents
+    }
+
     /// Takes in a shard; `gaps` are the records of the file before each block with bad ones, and how many it has.
     pub(super) fn add(&mut self, file: u32, part: Part, gaps: &[(u64, u64)]) {
         let mut skipped = self.gaps.last().filter(|gap| gap.file == file).map_or(0, |gap| gap.skipped);

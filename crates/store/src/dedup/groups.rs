@@ -59,6 +59,12 @@ impl Groups {
         documents.filter(|&document| self.is_kept(document)).count() as u64
     }
 
+    /// The documents that are written, in order.
+    pub fn all_kept(&self) -> Vec<u32> {
+        let own = self.pinned..self.representative.len() as u64;
+        own.filter(|&document| self.is_kept(document)).map(|document| document as u32).collect()
+    }
+
     /// How many documents are dropped because of one that is only compared with.
     pub fn matched(&self) -> u64 {
         self.dropped().filter(|&(_, of)| self.is_pinned(of)).count() as u64

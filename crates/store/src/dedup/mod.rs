@@ -10,6 +10,7 @@ pub mod documents;
 pub mod find;
 pub mod groups;
 pub mod markers;
+pub mod semantic;
 pub mod write;
 
 #[cfg(test)]
