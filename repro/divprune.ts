@@ -38,7 +38,7 @@ export async function reproduce(): Promise<Conditions> {
   const x = coarseDigits()
   for (const seed of SEEDS) {
     const { radius } = await kernels.farthestFirst(x, {
-      k: DIGITS,
+      k: DIGITS_KEPT,
       metric: 'euclidean',
       start: 'random',
       seed,
