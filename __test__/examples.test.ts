@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { corpus } from 'tamis'
+import { f32, numbers, writeShards } from './weights/files/support.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -101,4 +102,18 @@ test('merge-counts selects from each part by the fit of the whole', async (t) =>
   t.deepEqual(merged.counts, whole.counts)
   for (const part of [0, 1])
     t.true((await parse(join(at, `part-${part}.jsonl`))).every((record) => record.cooking))
+})
+
+test('merge-models merges, compresses and restores', async (t) => {
+  const at = await folder(t)
+  const write = (name: string, seed: number) =>
+    writeShards(join(at, name), [{ w: f32([40, 50], numbers(2000, seed)) }], { 'config.json': '{}' })
+  const [base, ...models] = await Promise.all([write('base', 1), write('a', 2), write('b', 3)])
+  const printed = await example('merge-models', base, join(at, 'out'), ...models)
+  t.regex(
+    printed,
+    /^2 models, 1 tensors of 2000 numbers\nmodel 0: 100 signs in \d+ bytes\nmodel 1: 100 signs in \d+ bytes\n$/,
+  )
+  t.true((await readdir(join(at, 'out', 'merged'))).includes('config.json'))
+  t.true((await readdir(join(at, 'out', 'restored-1'))).includes('model.safetensors.index.json'))
 })
