@@ -90,7 +90,7 @@ pub fn write_mixture(
     let mut decoded = Output::file(&path, false)?;
     let options = WriteOptions { order: 1, buckets: 1, add_scores: None, examples: 0, threads };
     write_chosen(inputs, read, &chosen, Some(&mut decoded), &options, job)?;
-    decoded.commit("{}")?;
+    decoded.commit("{\"tamis\":\"mixing\"}")?;
 
     let lines = Lines::open(&path, rows.len(), job)?;
     let input = [Input::open(&path)?];
