@@ -12,6 +12,7 @@ import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
 import { reproduce as rs2 } from './rs2.js'
+import { reproduce as slimpajama } from './slimpajama.js'
 import { reproduce as squash } from './squash.js'
 import { reproduce as sslPrototypes } from './ssl-prototypes.js'
 import { reproduce as tallMasks } from './tall-masks.js'
@@ -29,6 +30,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   'zip-fit': zipFit,
   divprune,
   'meaningful-diversity': meaningfulDiversity,
+  slimpajama,
   squash,
 }
 
