@@ -38,8 +38,22 @@ test('kernels are the listed operations, each a promise and at once', (t) => {
 /** The form of partial results, which any recipe may use. */
 const PARTIAL = ['countNgramFiles', 'mergeNgramCounts', 'readNgramCounts', 'readScores']
 
+/** What works on files, with a recipe or several behind it. */
+const ON_FILES = [
+  'dedupFilesExact',
+  'dedupFilesNear',
+  'dedupFilesSemantic',
+  'mixFiles',
+  'readVectors',
+  'selectFilesAtRandom',
+  'selectFilesByClusters',
+  'selectFilesByCompression',
+  'selectFilesByDistance',
+  'selectFilesByPrototypes',
+]
+
 test('no function of the API lacks a home', (t) => {
   const listed = recipes.flatMap((recipe) => recipe.functions)
-  const homes = new Set([...listed, ...PARTIAL.map((name) => `corpus.${name}`)])
+  const homes = new Set([...listed, ...[...PARTIAL, ...ON_FILES].map((name) => `corpus.${name}`)])
   for (const name of Object.keys(tamis.corpus)) t.true(homes.has(`corpus.${name}`), name)
 })

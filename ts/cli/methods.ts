@@ -9,8 +9,10 @@ import { UsageError } from './failures.js'
 import { parseAmount, parseCount, parseProportions, parseSeed } from './numbers.js'
 import { type Choice, type Setting, VECTOR_PLACE } from './settings.js'
 
-/** A way to select, named as its recipe where that is its only one. */
+/** A way to select. */
 export interface Method extends Choice {
+  /** The short name of its recipe. */
+  recipe?: string
   /**
    * Calls the API.
    * @param settings - what was given of the method's own options, by their camel-case names
@@ -60,6 +62,7 @@ const MOST_BUCKETS = 2 ** 32 - 1
 
 const dsir: Method = {
   name: 'dsir',
+  recipe: 'dsir',
   summary: 'importance resampling: documents whose words and word pairs look like a target',
   settings: [
     TARGET,
@@ -131,6 +134,7 @@ const dsir: Method = {
 
 const kmq: Method = {
   name: 'kmq',
+  recipe: 'diversify-conquer',
   summary: 'a share of every k-means cluster of the embeddings, inside a cluster by quality',
   settings: [
     ...VECTORS,
@@ -156,6 +160,7 @@ const kmq: Method = {
 
 const prototypes: Method = {
   name: 'prototypes',
+  recipe: 'ssl-prototypes',
   summary: 'records far from every k-means prototype of the embeddings (hard), or near to one (easy)',
   settings: [
     ...VECTORS,
@@ -171,6 +176,7 @@ const prototypes: Method = {
 
 const maxmin: Method = {
   name: 'maxmin',
+  recipe: 'divprune',
   summary: 'records whose embeddings are as far apart as can be',
   settings: [
     ...VECTORS,
@@ -195,6 +201,7 @@ const maxmin: Method = {
 
 const zipFit: Method = {
   name: 'zip-fit',
+  recipe: 'zip-fit',
   summary: 'records that share most with target texts, as gzip sees them',
   settings: [
     TARGET,

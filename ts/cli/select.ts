@@ -140,7 +140,18 @@ export function selectCommand(words: readonly string[]): Command {
   })
 }
 
+const FLAG = /^--[a-z-]+/
+
+/** Every method with all of its options, those that it shares with others included. */
+const METHOD_NOTES = METHODS.map(({ name, summary, settings }) => {
+  const flags = settings.map(({ flags }) => FLAG.exec(flags)?.[0]).join(' ')
+  return `  ${name.padEnd(12)}${summary}\n${' '.repeat(14)}${flags}`
+}).join('\n')
+
 const SELECT_NOTES = `
+Methods, and the options of each:
+${METHOD_NOTES}
+
 Numbers may be written 5000, 1e6, 10k, 2.5M, 1G; sizes also 500MB (10^6), 64MiB (2^20). Options may stand before,
 between and after the files. Quote globs of --target, or the shell takes all but the first match for raw files.
 

@@ -235,3 +235,28 @@ test('a random sample is that of the noise, whatever the threads and the cut', a
     message: /count exceeds the 0 documents/,
   })
 })
+
+test('what compression keeps of files is what it keeps in memory', async (t) => {
+  const dir = await folder(t)
+  const raw = [
+    await write(join(dir, 'a.jsonl.gz'), RAW.slice(0, 70)),
+    await write(join(dir, 'b.parquet'), RAW.slice(70)),
+  ]
+  const targets = documents(6, 8, 1)
+  const target = [await write(join(dir, 'target.jsonl'), targets)]
+  const want = await corpus.selectByCompression(texts(RAW), texts(targets), { count: 25, level: 9 })
+  const scores = join(dir, 'scores.parquet')
+  const out = join(dir, 'kept.jsonl')
+  for (const threads of [1, 2]) {
+    const options = { count: 25, level: 9, out, scores, threads, force: true }
+    const found = await corpus.selectFilesByCompression(raw, target, options)
+    t.deepEqual(await kept(found.files), indices(want.indices))
+    t.deepEqual((await corpus.readScores(scores)).logWeights.data, want.scores.data)
+    t.deepEqual([found.report.score, found.report.targets[0]?.records], ['Alignment', 6])
+  }
+  const range = (message: RegExp) => ({ code: 'ERR_TAMIS_RANGE', message })
+  const of = (o: object) => corpus.selectFilesByCompression(raw, target, { count: 5, dryRun: true, ...o })
+  await t.throwsAsync(of({ level: 0 }), range(/level must be an integer from 1 to 9/))
+  await writeFile(target[0] as string, '')
+  await t.throwsAsync(of({}), range(/targets must not be empty/))
+})
