@@ -7,27 +7,32 @@ import type { KernelWorkload } from '../kernel-workload.js'
 import { pythonEnvironment } from '../python.js'
 
 const numpy = pythonEnvironment('numpy')
-const N = 1 << 24
+/** Draws of a call, and calls of a repetition: as a service draws, in memory that the allocator has again. */
+const N = 1 << 16
+const CALLS = 256
 
 export const workload: KernelWorkload = {
   name: 'philox',
-  about: `\`kernels.uniform\`, ${N} float32 a repetition.`,
+  about: `\`kernels.uniform\`, ${CALLS} calls of ${N} float32 each a repetition.`,
   bars: [
     { rival: 'numpy', atLeast: 2 },
     { rival: 'javascript', atLeast: 2 },
   ],
   limit: { of: 'store', atLeast: 0.5 },
-  work: { bytes: 4 * N },
+  work: { bytes: 4 * N * CALLS },
   engines: [
-    tamisEngine('`kernels.uniformSync`', 'philox.ts', [String(N)]),
+    tamisEngine('`kernels.uniformSync`', 'philox.ts', [String(N), String(CALLS)]),
     {
       name: 'numpy',
       about: '`Generator(Philox).random` into an array that is there (`out`), float32; it has one thread',
       threads: [1],
       setUp: numpy.setUp,
       version: () => numpy.version('numpy'),
-      command: (threads) => numpy.command('philox.py', [String(N)], threads),
+      command: (threads) => numpy.command('philox.py', [String(N), String(CALLS)], threads),
     },
-    javascriptEngine('the same words from a loop over typed arrays', 'philox-uniform.ts', [String(N)]),
+    javascriptEngine('the same words from a loop over typed arrays', 'philox-uniform.ts', [
+      String(N),
+      String(CALLS),
+    ]),
   ],
 }

@@ -1,21 +1,21 @@
 /**
  * Uniform float32 draws of Philox4x32-10 in plain JavaScript: one loop over blocks, state in local variables.
  *
- *   tsx bench/engines/javascript/philox-uniform.ts N
+ *   tsx bench/engines/javascript/philox-uniform.ts N CALLS
  * @module
  */
 import { argv } from 'node:process'
 import { digest, timed } from '../timing.js'
 
-const n = Number(argv[2])
+const [n, calls] = [Number(argv[2]), Number(argv[3])]
 const SCALE = 1 / 2 ** 23
 
-/** Stream 0 of a seed below 2^32; the high halves of the products from 16-bit parts, all in int32. */
-function fill(out: Float32Array, seed: number): void {
+/** A stream of a seed below 2^32; the high halves of the products from 16-bit parts, all in int32. */
+function fill(out: Float32Array, seed: number, stream: number): void {
   for (let block = 0, at = 0; at < out.length; block++, at += 4) {
     let c0 = block
     let c1 = 0
-    let c2 = 0
+    let c2 = stream
     let c3 = 0
     let k0 = seed
     let k1 = 0
@@ -50,4 +50,8 @@ function fill(out: Float32Array, seed: number): void {
 }
 
 const out = new Float32Array(n)
-await timed(() => fill(out, 7), { check: () => digest(out) })
+function draw(): void {
+  for (let stream = 0; stream < calls; stream++) fill(out, 7, stream)
+}
+
+await timed(draw, { check: () => digest(out) })

@@ -1,6 +1,6 @@
 """Uniform float32 draws by numpy's Philox.
 
-    python philox.py N
+    python philox.py N CALLS
 """
 
 import sys
@@ -9,7 +9,14 @@ import numpy as np
 
 from timing import timed
 
-n = int(sys.argv[1])
+n, calls = int(sys.argv[1]), int(sys.argv[2])
 generator = np.random.Generator(np.random.Philox(0))
 out = np.empty(n, dtype=np.float32)
-timed(lambda: generator.random(dtype=np.float32, out=out))
+
+
+def draw():
+    for _ in range(calls):
+        generator.random(dtype=np.float32, out=out)
+
+
+timed(draw)

@@ -22,6 +22,9 @@ use rayon::prelude::*;
 const WRAPPER: u32 = 18;
 /// Texts of about so many bytes are one task of [`sizes`].
 const TASK: usize = 1 << 14;
+/// Bytes of a group of targets, and sources that go past it at a time.
+const GROUP: usize = 1 << 14;
+const SOURCES: usize = 32;
 
 /// How well targets explain sources.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,15 +63,35 @@ pub fn sizes(texts: &Texts, level: u32, job: &Job) -> Result<Vec<u32>, Aborted> 
 /// If the level is not from 1 to 9.
 pub fn alignments(sources: &Texts, targets: &Texts, level: u32, job: &Job) -> Result<Alignments, Aborted> {
     let targets = prepare(targets, level, job)?;
-    let score = |worker: &mut Worker, i: usize| {
-        job.check()?;
-        let source = sources.get(i).as_bytes();
-        job.advance(source.len() as u64, 1);
-        Ok(worker.alignment(source, &targets))
+    let longest = targets.iter().map(|target| target.text.len()).max().unwrap_or(0);
+    let groups = group(&targets);
+    let score = |worker: &mut Worker, run: std::ops::Range<usize>| {
+        let mut sums = vec![0.0; run.len()];
+        for (g, group) in groups.iter().enumerate() {
+            for (sum, i) in sums.iter_mut().zip(run.clone()) {
+                job.check()?;
+                let source = sources.get(i).as_bytes();
+                // Taking a source up again is dear for a stream, which sees all targets at once.
+                let group = match (lazy::fits(level, source.len() + longest), g) {
+                    (true, _) => &targets[group.clone()],
+                    (false, 0) => &targets[..],
+                    (false, _) => continue,
+                };
+                let (alone, joined) = worker.joined(source, group);
+                group.iter().zip(joined).for_each(|(t, both)| *sum += alignment(alone, t.size, both));
+            }
+        }
+        run.for_each(|i| job.advance(sources.get(i).len() as u64, 1));
+        Ok(sums.into_iter().map(|sum| sum / targets.len() as f64).collect::<Vec<f64>>())
     };
-    let scores: Result<Vec<f64>, Aborted> = threads::pool()
-        .install(|| (0..sources.len()).into_par_iter().map_init(|| Worker::new(level), score).collect());
-    let scores = scores?;
+    let chunk = sources.len().div_ceil(4 * threads::threads()).clamp(1, SOURCES);
+    let starts: Vec<usize> = (0..sources.len()).step_by(chunk).collect();
+    let scores: Result<Vec<Vec<f64>>, Aborted> = threads::pool().install(|| {
+        let run = |first: usize| first..sources.len().min(first + chunk);
+        let work = |worker: &mut Worker, first: usize| score(worker, run(first));
+        starts.into_par_iter().map_init(|| Worker::new(level), work).collect()
+    });
+    let scores = scores?.concat();
     let mean = sums::sum_f64(&scores) / scores.len() as f64;
     Ok(Alignments { scores, mean })
 }
@@ -85,6 +108,20 @@ pub fn prepare<'a>(targets: &'a Texts, level: u32, job: &Job) -> Result<Vec<Targ
             .map(|t| Target::new(targets.get(t).as_bytes(), bare[t], level))
             .collect()
     }))
+}
+
+/// Runs of targets whose preparation stays in the cache while several sources go past.
+fn group(targets: &[Target<'_>]) -> Vec<std::ops::Range<usize>> {
+    let mut groups = Vec::new();
+    let (mut first, mut bytes) = (0, 0);
+    for (i, target) in targets.iter().enumerate() {
+        bytes += target.text.len();
+        if bytes >= GROUP || i + 1 == targets.len() {
+            groups.push(first..i + 1);
+            (first, bytes) = (i + 1, 0);
+        }
+    }
+    groups
 }
 
 /// 1 - NCD of two sizes and that of both together.

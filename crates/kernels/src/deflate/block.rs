@@ -103,8 +103,14 @@ impl Frequencies {
     /// A match of 3..=258 bytes at a distance from 1 on.
     #[inline(always)]
     pub fn copy(&mut self, length: usize, distance: usize) {
-        self.literals[usize::from(LENGTH_SYMBOLS[length - 3])] += 1;
-        self.distances[distance_symbol(distance)] += 1;
+        self.copy_of(copy_symbols(length, distance));
+    }
+
+    /// A match with these symbols.
+    #[inline(always)]
+    pub fn copy_of(&mut self, (length, distance): (u16, u8)) {
+        self.literals[usize::from(length)] += 1;
+        self.distances[usize::from(distance)] += 1;
     }
 
     /// Bytes of a stream of this one block, which holds `stored` bytes.
@@ -128,6 +134,12 @@ impl Frequencies {
         let best = own.min(fixed);
         (if stored + 4 <= best { stored + 5 } else { best }) as u32
     }
+}
+
+/// The symbols of a match's length and distance.
+#[inline(always)]
+pub fn copy_symbols(length: usize, distance: usize) -> (u16, u8) {
+    (LENGTH_SYMBOLS[length - 3], distance_symbol(distance) as u8)
 }
 
 #[inline(always)]
@@ -176,18 +188,32 @@ struct Bits {
     fixed: i32,
 }
 
-/// A Huffman tree in the making.
+/// A Huffman tree in the making. A node of the heap is its key, which the heap orders by (frequency above, depth below),
+/// and under [`NUMBER`] bits its number.
 struct Tree {
-    /// What the heap orders by: frequency above, depth below.
     key: [u32; HEAP],
     parent: [u16; HEAP],
-    /// From 1 on a heap of nodes; from the end down the nodes in the order in which they left it.
-    heap: [u16; HEAP + 1],
+    /// From 1 on.
+    heap: [u64; HEAP + 1],
+    /// From the end down the nodes in the order in which they left the heap.
+    order: [u16; HEAP],
+}
+
+const NUMBER: u32 = 16;
+
+#[inline(always)]
+fn node(key: u32, number: usize) -> u64 {
+    u64::from(key) << NUMBER | number as u64
+}
+
+#[inline(always)]
+fn number(node: u64) -> usize {
+    usize::from(node as u16)
 }
 
 impl Tree {
     fn new() -> Self {
-        Tree { key: [0; HEAP], parent: [0; HEAP], heap: [0; HEAP + 1] }
+        Tree { key: [0; HEAP], parent: [0; HEAP], heap: [0; HEAP + 1], order: [0; HEAP] }
     }
 
     /// Sets the code lengths of the symbols that occur, adds up their bits, and gives the last such symbol.
@@ -205,8 +231,8 @@ impl Tree {
         for (symbol, &frequency) in frequencies.iter().enumerate() {
             if frequency > 0 {
                 len += 1;
-                self.heap[len] = symbol as u16;
                 self.key[symbol] = u32::from(frequency) << 8;
+                self.heap[len] = node(self.key[symbol], symbol);
                 last = Some(symbol);
             }
         }
@@ -219,36 +245,34 @@ impl Tree {
             };
             last = last.max(Some(symbol));
             len += 1;
-            self.heap[len] = symbol as u16;
             self.key[symbol] = 1 << 8;
+            self.heap[len] = node(self.key[symbol], symbol);
             bits.own -= 1;
             bits.fixed -= i32::from(costs[symbol].1);
         }
         for at in (1..=len / 2).rev() {
             self.sift(at, len);
         }
-        let mut node = elements;
+        let mut next = elements;
         let mut out = HEAP;
-        loop {
+        while len >= 2 {
             let first = self.heap[1];
             self.heap[1] = self.heap[len];
             len -= 1;
             self.sift(1, len);
             let second = self.heap[1];
-            out -= 2;
-            (self.heap[out + 1], self.heap[out]) = (first, second);
-            let (a, b) = (self.key[usize::from(first)], self.key[usize::from(second)]);
-            self.key[node] = ((a >> 8) + (b >> 8)) << 8 | ((a & 255).max(b & 255) + 1);
-            self.parent[usize::from(first)] = node as u16;
-            self.parent[usize::from(second)] = node as u16;
-            self.heap[1] = node as u16;
-            node += 1;
-            self.sift(1, len);
-            if len < 2 {
-                break;
+            let (a, b) = ((first >> NUMBER) as u32, (second >> NUMBER) as u32);
+            self.key[next] = ((a >> 8) + (b >> 8)) << 8 | ((a & 255).max(b & 255) + 1);
+            for left in [first, second] {
+                out -= 1;
+                self.order[out] = number(left) as u16;
+                self.parent[number(left)] = next as u16;
             }
+            self.heap[1] = node(self.key[next], next);
+            next += 1;
+            self.sift(1, len);
         }
-        let root = usize::from(self.heap[1]);
+        let root = number(self.heap[1]);
         self.measure(root, out, elements, costs, most, lengths, bits);
         last.unwrap_or(0)
     }
@@ -257,19 +281,19 @@ impl Tree {
     #[inline(always)]
     fn sift(&mut self, at: usize, len: usize) {
         let node = self.heap[at];
-        let key = self.key[usize::from(node)];
         let mut at = at;
         let mut child = 2 * at;
         while child <= len {
-            let left = self.key[usize::from(self.heap[child])];
-            let right = if child < len { self.key[usize::from(self.heap[child + 1])] } else { u32::MAX };
-            // The right one is taken if it is as small.
-            let (least, which) = if right <= left { (right, child + 1) } else { (left, child) };
-            if key <= least {
+            // The right one is taken if it is as small; there is always a place for it.
+            let (left, right) = (self.heap[child], self.heap[child + 1]);
+            let take = child < len && right >> NUMBER <= left >> NUMBER;
+            child += usize::from(take);
+            let least = if take { right } else { left };
+            if node >> NUMBER <= least >> NUMBER {
                 break;
             }
-            self.heap[at] = self.heap[which];
-            at = which;
+            self.heap[at] = least;
+            at = child;
             child = 2 * at;
         }
         self.heap[at] = node;
@@ -292,7 +316,7 @@ impl Tree {
         let mut count = [0u16; MOST_BITS + 1];
         let mut overflow = 0i32;
         for at in out..HEAP {
-            let node = usize::from(self.heap[at]);
+            let node = usize::from(self.order[at]);
             let mut length = usize::from(self.parent[usize::from(self.parent[node])]) + 1;
             if length > most {
                 length = most;
@@ -327,7 +351,7 @@ impl Tree {
             let mut left = count[length];
             while left > 0 {
                 at -= 1;
-                let node = usize::from(self.heap[at]);
+                let node = usize::from(self.order[at]);
                 if node >= elements {
                     continue;
                 }

@@ -4,12 +4,13 @@
 //! at most, and takes a match unless the next place has a longer one ("lazy" matching). Since every place of a text
 //! is entered under its hash, which strings are looked at is a function of the text alone. So what comes before the
 //! first search that reaches the end of a source holds for every text that begins with it, and what a target finds in
-//! itself is the same behind every source: both are done once ([`Matcher::begin`], [`Target::new`]). What is left for
-//! a pair ([`Matcher::finish`]) is the target against the source's strings.
+//! itself is the same behind every source: both are done once ([`Matcher::begin`], [`Target::new`]). A pair
+//! ([`Matcher::finish`]) takes the target's own steps wherever the source has no string of the same hash, and looks
+//! only elsewhere.
 //! Texts are of one block of zlib's, so that its window never slides. Cost of a pair: O(length of the target) steps of
 //! a few strings each.
 
-use super::block::Frequencies;
+use super::block::{Frequencies, copy_symbols};
 
 /// Bytes of a text, and of a source with its target: fewer than the symbols at which zlib ends a block.
 const MOST: usize = 16_382;
@@ -18,8 +19,6 @@ const SHORTEST: usize = 3;
 /// Matches of three bytes from farther away are not worth their distance.
 const TOO_FAR: usize = 4096;
 const HASHES: usize = 1 << 15;
-/// No place's hash.
-const NO_HASH: u16 = u16::MAX;
 /// Comparing reads ahead so far.
 const PADDING: usize = LONGEST + 16;
 
@@ -91,67 +90,48 @@ fn common(buffer: &[u8], a: usize, b: usize, most: usize) -> usize {
     most
 }
 
-/// Where the cutting of a text is.
+/// Where the cutting of a text is: all before `at` is counted, but for a match that waits.
 #[derive(Debug, Clone)]
 struct State {
     at: usize,
-    /// Of the match at the place before, which waits for a longer one.
+    /// Of the match at the place before, which waits for a longer one; [`FRESH`] if there is none.
     length: usize,
     start: usize,
-    /// The byte before is not written yet.
-    pending: bool,
     counts: Frequencies,
 }
 
+/// No match waits.
+const FRESH: usize = SHORTEST - 1;
+
 impl State {
     fn new() -> Self {
-        State { at: 0, length: SHORTEST - 1, start: 0, pending: false, counts: Frequencies::new() }
+        State { at: 0, length: FRESH, start: 0, counts: Frequencies::new() }
     }
 
-    /// Cuts up to `end`. `search` gives the length and the start of a match at `state.at` that is longer than the
-    /// one before.
+    /// Goes on by one place, or to the end of a match. `search` gives the length and the start of a match at
+    /// `state.at` that is longer than the one before.
     #[inline(always)]
-    fn cut(
-        &mut self,
-        text: &[u8],
-        end: usize,
-        lazy: usize,
-        mut search: impl FnMut(&State) -> Option<(usize, usize)>,
-    ) {
-        while self.at < end {
-            let (before, before_start) = (self.length, self.start);
-            self.length = SHORTEST - 1;
-            if before < lazy {
-                self.length = before;
-                let found = search(self);
-                self.length = SHORTEST - 1;
-                if let Some((length, start)) = found {
-                    self.start = start;
-                    if length > SHORTEST || self.at - start <= TOO_FAR {
-                        self.length = length;
-                    }
-                }
-            }
-            if before >= SHORTEST && self.length <= before {
-                self.counts.copy(before, self.at - 1 - before_start);
-                self.at += before - 1;
-                self.pending = false;
-                self.length = SHORTEST - 1;
-            } else {
-                if self.pending {
+    fn step(&mut self, text: &[u8], lazy: usize, mut search: impl FnMut(&State) -> Option<(usize, usize)>) {
+        let longer = if self.length < lazy { search(self) } else { None };
+        let worth = |&(length, start): &(usize, usize)| length > SHORTEST || self.at - start <= TOO_FAR;
+        match longer.filter(worth) {
+            Some((length, start)) => {
+                if self.length > FRESH {
                     self.counts.literal(text[self.at - 1]);
                 }
-                self.pending = true;
+                (self.length, self.start) = (length, start);
+                self.at += 1;
+            }
+            None if self.length > FRESH => {
+                self.counts.copy(self.length, self.at - 1 - self.start);
+                self.at += self.length - 1;
+                self.length = FRESH;
+            }
+            None => {
+                self.counts.literal(text[self.at]);
                 self.at += 1;
             }
         }
-    }
-
-    fn stream_size(mut self, text: &[u8], end: usize) -> u32 {
-        if self.pending {
-            self.counts.literal(text[self.at - 1]);
-        }
-        self.counts.stream_size(end)
     }
 }
 
@@ -167,12 +147,25 @@ struct Own {
     ended: bool,
 }
 
+/// What is counted from a place of a target on, where no match waits, up to the next such place, if nothing before the
+/// target is of use to it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    literals: u16,
+    /// Symbols of the match behind them, if there is one.
+    copy: Option<(u16, u8)>,
+    next: u16,
+    /// Places, from the first on, where strings are looked for.
+    searches: u16,
+}
+
 /// A text that goes behind others.
 pub struct Target {
     text: Vec<u8>,
     hashes: Vec<u16>,
     /// Of each place, with all of the effort and with a quarter of it.
     own: Vec<[Own; 2]>,
+    steps: Vec<Step>,
 }
 
 impl Target {
@@ -189,8 +182,34 @@ impl Target {
             before[at + 1] = first;
             find_own(&buffer, text.len(), at, &before, &effort)
         });
-        let own = own.collect();
-        Target { text: text.to_vec(), hashes, own }
+        let own: Vec<[Own; 2]> = own.collect();
+        let steps = (0..text.len()).map(|at| find_step(&own, at, &effort)).collect();
+        Target { text: text.to_vec(), hashes, own, steps }
+    }
+}
+
+/// What [`State::step`] does from a place on, by what the target finds in itself.
+fn find_step(own: &[[Own; 2]], first: usize, effort: &Effort) -> Step {
+    let (mut at, mut length, mut start, mut searches) = (first, FRESH, 0, 0);
+    loop {
+        let mut longer = false;
+        if let Some(own) = own.get(at).filter(|_| length < effort.lazy) {
+            searches = at + 1 - first;
+            let own = own[usize::from(length >= effort.good)];
+            let (found, place) = (usize::from(own.length), usize::from(own.start));
+            if found > length && (found > SHORTEST || at - place <= TOO_FAR) {
+                (length, start, longer) = (found, place, true);
+            }
+        }
+        if !longer {
+            // A match that waited begins at the place before.
+            let (literals, copy, next) = match length {
+                FRESH => (1, None, at + 1),
+                _ => (at - 1 - first, Some(copy_symbols(length, at - 1 - start)), at + length - 1),
+            };
+            return Step { literals: literals as u16, copy, next: next as u16, searches: searches as u16 };
+        }
+        at += 1;
     }
 }
 
@@ -231,7 +250,13 @@ pub struct Matcher {
     head: Vec<u16>,
     /// The place before with the same hash.
     before: Vec<u16>,
+    /// A bit a hash that has a place: small enough to stay in the nearest cache.
+    known: Vec<u64>,
     state: State,
+}
+
+fn bit(hash: u16) -> (usize, u64) {
+    (usize::from(hash >> 6), 1 << (hash & 63))
 }
 
 impl Matcher {
@@ -242,49 +267,69 @@ impl Matcher {
             len: 0,
             head: vec![0; HASHES],
             before: vec![0; MOST],
+            known: vec![0; HASHES / 64],
             state: State::new(),
         }
     }
 
     /// Takes a source up, and gives the size of its own deflate stream.
     pub fn begin(&mut self, text: &[u8]) -> u32 {
-        let Matcher { effort, buffer, len, head, before, state } = self;
+        let Matcher { effort, buffer, len, head, before, known, state } = self;
         hashes(&buffer[..*len]).for_each(|hash| head[usize::from(hash)] = 0);
+        known.fill(0);
         *len = text.len();
         buffer[..text.len()].copy_from_slice(text);
         for (at, hash) in hashes(text).enumerate() {
             before[at] = std::mem::replace(&mut head[usize::from(hash)], at as u16);
+            let (word, bit) = bit(hash);
+            // Place 0 is none.
+            known[word] |= if at > 0 { bit } else { 0 };
         }
         let end = text.len();
         let mut held: Option<State> = None;
         let mut whole = State::new();
-        whole.cut(buffer, end, effort.lazy, |state| {
-            let (found, reached) = search_alone(buffer, end, before, effort, state);
-            if reached && held.is_none() {
-                held = Some(state.clone());
-            }
-            found
-        });
-        *state = held.unwrap_or_else(|| whole.clone());
-        whole.stream_size(buffer, end)
+        while whole.at < end {
+            whole.step(buffer, effort.lazy, |state| {
+                let (found, reached) = search_alone(buffer, end, before, effort, state);
+                if reached && held.is_none() {
+                    held = Some(state.clone());
+                }
+                found
+            });
+        }
+        let size = whole.counts.stream_size(end);
+        *state = held.unwrap_or(whole);
+        size
     }
 
-    /// The size of the deflate stream of the source with a target behind it; the source has a byte or more.
+    /// The size of the deflate stream of the source with a target behind it.
     pub fn finish(&mut self, target: &Target) -> u32 {
-        let Matcher { effort, buffer, len, head, before, state } = self;
+        let Matcher { effort, buffer, len, head, before, known, state } = self;
         let len = *len;
         let end = len + target.text.len();
         buffer[len..end].copy_from_slice(&target.text);
         // The last two places of the source have hashes that the target completes.
-        let across = |back: usize| {
-            let at = len.checked_sub(back).filter(|&at| at > 0 && at + SHORTEST <= end)?;
-            Some((at, hash(buffer[at], buffer[at + 1], buffer[at + 2])))
-        };
-        let border = [across(1), across(2)].map(|place| place.unwrap_or((0, NO_HASH)));
-        let pairs = Pairs { effort, buffer, len, end, head, before, target, border };
+        let border = len.saturating_sub(2)..len.min((end + 1).saturating_sub(SHORTEST));
+        for at in border.clone() {
+            let hash = hash(buffer[at], buffer[at + 1], buffer[at + 2]);
+            before[at] = std::mem::replace(&mut head[usize::from(hash)], at as u16);
+            let (word, bit) = bit(hash);
+            known[word] |= bit;
+        }
+        let pair = Pair { effort, buffer, len, end, head, before, known, target };
         let mut state = state.clone();
-        state.cut(buffer, end, effort.lazy, |state| pairs.search(state));
-        state.stream_size(buffer, end)
+        while state.at < end {
+            if state.length > FRESH || state.at < len || !pair.go(&mut state) {
+                state.step(buffer, effort.lazy, |state| pair.search(state));
+            }
+        }
+        for at in border.rev() {
+            let hash = hash(buffer[at], buffer[at + 1], buffer[at + 2]);
+            head[usize::from(hash)] = before[at];
+            let (word, bit) = bit(hash);
+            known[word] &= if before[at] == 0 { !bit } else { u64::MAX };
+        }
+        state.counts.stream_size(end)
     }
 }
 
@@ -327,22 +372,47 @@ fn search_alone(
 }
 
 /// A source with a target behind it.
-struct Pairs<'a> {
+struct Pair<'a> {
     effort: &'a Effort,
     buffer: &'a [u8],
     len: usize,
     end: usize,
     head: &'a [u16],
     before: &'a [u16],
+    known: &'a [u64],
     target: &'a Target,
-    /// Place and hash of the source's last place and of the one before.
-    border: [(usize, u16); 2],
 }
 
-impl Pairs<'_> {
+impl Pair<'_> {
+    /// Takes the target's own step from a place of it where no match waits, unless the source has a string for one of
+    /// its searches.
+    #[inline(always)]
+    fn go(&self, state: &mut State) -> bool {
+        let Target { text, hashes, steps, .. } = self.target;
+        let first = state.at - self.len;
+        let step = &steps[first];
+        // The last two places have no hash, and no search.
+        let searched = hashes.get(first..first + usize::from(step.searches)).unwrap_or_default();
+        let known = |&hash: &u16| {
+            let (word, bit) = bit(hash);
+            self.known[word] & bit != 0
+        };
+        if searched.iter().any(known) {
+            return false;
+        }
+        for &byte in &text[first..first + usize::from(step.literals)] {
+            state.counts.literal(byte);
+        }
+        if let Some(symbols) = step.copy {
+            state.counts.copy_of(symbols);
+        }
+        state.at = self.len + usize::from(step.next);
+        true
+    }
+
     #[inline(always)]
     fn search(&self, state: &State) -> Option<(usize, usize)> {
-        let Pairs { effort, buffer, len, end, head, before, target, border } = *self;
+        let Pair { effort, buffer, len, end, head, before, target, .. } = *self;
         let at = state.at;
         if end - at < SHORTEST {
             return None;
@@ -358,32 +428,19 @@ impl Pairs<'_> {
             left: if few { effort.chain >> 2 } else { effort.chain },
             ended: false,
         };
-        let place = if at + SHORTEST <= len {
+        let place = if at < len {
             before[at]
         } else {
-            let hash = if at >= len {
-                let own = &target.own[at - len][usize::from(few)];
-                if usize::from(own.length) > hunt.best {
-                    hunt.best = usize::from(own.length);
-                    hunt.found = Some((hunt.best, len + usize::from(own.start)));
-                }
-                hunt.left -= usize::from(own.visited);
-                if own.ended || hunt.left == 0 {
-                    return hunt.found;
-                }
-                target.hashes[at - len]
-            } else {
-                hash(buffer[at], buffer[at + 1], buffer[at + 2])
-            };
-            for (place, border) in border {
-                if border == hash && place < at {
-                    hunt.visit(place);
-                    if hunt.ended {
-                        return hunt.found;
-                    }
-                }
+            let own = &target.own[at - len][usize::from(few)];
+            if usize::from(own.length) > hunt.best {
+                hunt.best = usize::from(own.length);
+                hunt.found = Some((hunt.best, len + usize::from(own.start)));
             }
-            head[usize::from(hash)]
+            hunt.left -= usize::from(own.visited);
+            if own.ended || hunt.left == 0 {
+                return hunt.found;
+            }
+            head[usize::from(target.hashes[at - len])]
         };
         let mut place = usize::from(place);
         while place != 0 {
