@@ -247,10 +247,10 @@ pub fn assign_rows<'env>(
                 )));
             }
         }
-        Ok(assigned::distances(x, centers, labels, job).map_err(|error| match error {
+        assigned::distances(x, centers, labels, job).map_err(|error| match error {
             NearestError::Aborted => Failure::from(job::Aborted),
             NearestError::TooFew { .. } => Failure::range("centroids must be at least one"),
-        })?)
+        })
     }
     let labels = labels.map(<[u32]>::to_vec);
     let finish = |(scores, labels)| AssignedRows {
