@@ -1,0 +1,54 @@
+/**
+ * The workload of `kernels.farthestFirst`, on rows of two kinds.
+ * @module
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { javascriptEngine, nodeCommand, tamisEngine } from './engines/node.js'
+import type { KernelWorkload } from './kernel-workload.js'
+import { pythonEnvironment, tunedBlas } from './python.js'
+
+const [ROWS, WIDTH, KEEP] = [1_000_000, 128, 1000]
+/** Rows that the slower engines keep: each step is one pass, so that a part stands for all. */
+const [NUMPY_KEEP, JAVASCRIPT_KEEP] = [50, 12]
+
+/** Rows of a kind, kept by the cosine from row 0 on. */
+export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number): KernelWorkload {
+  const numpy = pythonEnvironment('numpy')
+  const file = fileURLToPath(new URL(`data/rows-${kind}-${ROWS}x${WIDTH}.f32`, import.meta.url))
+  const args = (keep: number) => [file, String(WIDTH), String(keep)]
+  return {
+    name: `farthest-first-${kind}`,
+    about:
+      `\`kernels.farthestFirst\`, ${KEEP} of ${ROWS} x ${WIDTH} ${kind} rows by the cosine; the rivals' rows are ` +
+      'divided by their norms before the clock starts, ours after. The share of the limit is that of the bytes that ' +
+      'the definition reads.',
+    bars: [
+      { rival: 'numpy', atLeast },
+      { rival: 'javascript', atLeast: 30 },
+    ],
+    limit: { of: 'memory', atLeast: 0.8 },
+    work: { bytes: 4 * ROWS * WIDTH * KEEP },
+    setUp() {
+      if (existsSync(file) && statSync(file).size === 4 * ROWS * WIDTH) return
+      const make = nodeCommand('rows.ts', [file, kind, String(ROWS), String(WIDTH)], 2)
+      execFileSync(make.file, make.args, { env: { ...process.env, ...make.env }, stdio: 'inherit' })
+    },
+    engines: [
+      tamisEngine('`kernels.farthestFirstSync`', 'farthest-first.ts', args(KEEP)),
+      {
+        name: 'numpy',
+        about: 'for each step one product, a minimum and an argmax, in place',
+        threads: [1, 2],
+        part: NUMPY_KEEP / KEEP,
+        setUp: numpy.setUp,
+        version: () => numpy.version('numpy'),
+        command: (threads) => numpy.command('farthest-first.py', args(NUMPY_KEEP), threads, tunedBlas()),
+      },
+      javascriptEngine('one loop over typed arrays a step', 'farthest-first.ts', args(JAVASCRIPT_KEEP), {
+        part: JAVASCRIPT_KEEP / KEEP,
+      }),
+    ],
+  }
+}
