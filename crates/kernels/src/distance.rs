@@ -201,8 +201,8 @@ pub fn pairwise<R: Real>(pairs: &impl Pairs, job: &Job) -> Result<Vec<R>, Aborte
         for from in (0..m).step_by(TILE) {
             job.check()?;
             for (r, row) in rows.chunks_exact_mut(m).enumerate() {
-                for j in from..m.min(from + TILE) {
-                    row[j] = R::from_f64(pairs.score(t * TASK + r, j));
+                for (j, to) in row.iter_mut().enumerate().take(from + TILE).skip(from) {
+                    *to = R::from_f64(pairs.score(t * TASK + r, j));
                 }
             }
         }

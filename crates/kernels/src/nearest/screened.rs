@@ -124,8 +124,7 @@ impl<'a, T: Real> Screened<'a, T> {
             self.rows.code(y, T::ONE, 0.0, codes)
         };
         let (norm, error) = (coded.norm * self.unit, coded.error * self.unit);
-        // Also for NaN.
-        if !(norm < NORMS.end) {
+        if norm.is_nan() || norm >= NORMS.end {
             return (OPEN, 0);
         }
         let bias = if self.is_l2() {

@@ -86,8 +86,7 @@ fn code_here<T: Real>(row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f6
     let square = squares.into_iter().fold(0.0, |sum, x| sum + x.into());
     codes[width..].fill(0);
     let top_wide: f64 = top.into();
-    // Also for NaN.
-    if !(top_wide > 1e-30) {
+    if top_wide <= 1e-30 {
         codes.fill(0);
         return (0.0, square, square, 0);
     }

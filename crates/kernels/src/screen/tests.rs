@@ -101,7 +101,7 @@ fn the_largest_codes_do_not_overflow() {
     for tile in kinds() {
         let mut out = [0; ROWS * TILE];
         tile.products(&panel, stride, [&row; ROWS], [127 << 12; ROWS], &mut out);
-        assert_eq!(out[0], 127 * 127 << 12, "{tile:?}");
+        assert_eq!(out[0], (127 * 127) << 12, "{tile:?}");
     }
 }
 
