@@ -1,5 +1,5 @@
 import test from 'ava'
-import { corpus, kernels, setThreads, TamisError, tensor, weights } from 'tamis'
+import { corpus, kernels, setThreads, signals, TamisError, tensor, vectors, weights } from 'tamis'
 
 /** What no caller should pass. */
 const hostile: unknown[] = [
@@ -103,6 +103,31 @@ const calls: Record<string, unknown[]> = {
     },
   ],
   'corpus.klReduction': [counts, counts, counts, { smoothing: 1 }],
+  'kernels.farthestFirst': [
+    x,
+    {
+      k: 1,
+      minDistance: 0.1,
+      metric: 'cosine',
+      start: 0,
+      mask: tensor('uint8', [2], [1, 1]),
+      initial: tensor('uint32', [1], [1]),
+      anchors: tensor('float64', [1, 3], [1, 0, 0]),
+      seed: 1,
+    },
+  ],
+  'vectors.pruneTokens': [x, { ratio: 0.5, count: 1, mask: tensor('uint8', [2], [1, 1]) }],
+  'vectors.uniformizeWeights': [x, { k: 2, power: 1, drop: 0, metric: 'euclidean' }],
+  'vectors.pickDiverse': [
+    x,
+    { keep: 1, method: 'farthest', metric: 'cosine', start: 'pair', first: 2, seed: 1 },
+  ],
+  'vectors.allocateBits': [counts, { budget: 3 }],
+  'vectors.designCells': [counts, { cells: 2 }],
+  'signals.guideDiversity': [
+    tensor('float32', [2, 1, 1, 1], [0, 1]),
+    { strength: 1, timestep: 1, timesteps: 2, maxDistance: 1, mask: tensor('uint8', [1, 1], [1]) },
+  ],
   'kernels.sparsify': [x, { density: 0.5, scope: 'row', scores: x }],
   'kernels.quantize': [x, { bits: 4, scheme: 'asymmetric', per: 'group', axis: 0, groupSize: 2 }],
   'kernels.dequantize': [quantized],
@@ -141,8 +166,8 @@ function* variants(good: unknown[]): Generator<[string, unknown[]]> {
 }
 
 for (const [name, good] of Object.entries(calls)) {
-  const [room, key] = name.split('.') as ['kernels' | 'corpus' | 'weights', string]
-  const api = { kernels, corpus, weights }[room] as unknown as Record<string, Callable>
+  const [room, key] = name.split('.') as ['kernels' | 'corpus' | 'vectors' | 'signals' | 'weights', string]
+  const api = { kernels, corpus, vectors, signals, weights }[room] as unknown as Record<string, Callable>
   for (const form of [key, `${key}Sync`]) {
     const call = api[form]
     if (call === undefined) continue
