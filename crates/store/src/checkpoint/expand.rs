@@ -144,9 +144,23 @@ impl Packed {
         &self.checkpoint
     }
 
+    /// Bytes of what is read of one tensor.
+    fn bytes_of(&self, name: &str, task: Option<&str>) -> u64 {
+        let parts = match &self.form {
+            Form::Signs { golomb: true } => vec![format!("{name}.scale"), format!("{name}.golomb")],
+            Form::Signs { golomb: false } => {
+                ["scale", "negative", "positive"].map(|part| format!("{name}.{part}")).to_vec()
+            }
+            Form::Tasks { .. } => {
+                vec![format!("merged.{name}"), format!("mask.{}.{name}", task.unwrap_or_default())]
+            }
+        };
+        parts.iter().filter_map(|part| self.checkpoint.find(part)).map(bytes).sum()
+    }
+
     /// Reads the masks of one tensor, ready for [`fill`](Self::fill).
     fn masks(&self, name: &str, items: usize, task: Option<&str>, job: &Job) -> Result<Masks, Error> {
-        let bytes = |name: String| -> Result<Vec<u8>, Error> {
+        let read = |name: String| -> Result<Vec<u8>, Error> {
             let place = self.part(&name, Dtype::U8, None)?;
             let mut bytes = vec![0; place.entry.bytes() as usize];
             // Not at once: a read of gigabytes could not be stopped.
@@ -157,9 +171,7 @@ impl Packed {
             Ok(bytes)
         };
         match &self.form {
-            Form::Tasks { .. } => {
-                Ok(Masks::Task(bytes(format!("mask.{}.{name}", task.unwrap_or_default()))?))
-            }
+            Form::Tasks { .. } => Ok(Masks::Task(read(format!("mask.{}.{name}", task.unwrap_or_default()))?)),
             Form::Signs { golomb } => {
                 let mut scale = [0.0];
                 let place = self.part(&format!("{name}.scale"), Dtype::F32, Some(1))?;
@@ -167,7 +179,7 @@ impl Packed {
                 check_finite(place, 0, &scale)?;
                 let (positive, negative) = if *golomb {
                     let stream = format!("{name}.golomb");
-                    golomb::decode(&bytes(stream.clone())?, items, job).map_err(|error| match error {
+                    golomb::decode(&read(stream.clone())?, items, job).map_err(|error| match error {
                         GolombError::Aborted => Error::Aborted,
                         error => Error::format(
                             self.file().path(),
@@ -176,7 +188,7 @@ impl Packed {
                         ),
                     })?
                 } else {
-                    let masks = (bytes(format!("{name}.positive"))?, bytes(format!("{name}.negative"))?);
+                    let masks = (read(format!("{name}.positive"))?, read(format!("{name}.negative"))?);
                     check_signs(&masks.0, &masks.1, items).map_err(|error| {
                         Error::format(
                             self.file().path(),
@@ -217,6 +229,10 @@ impl Packed {
             }
         }
     }
+}
+
+fn bytes(place: Place) -> u64 {
+    place.entry.bytes()
 }
 
 /// What of one tensor lies in memory while it is expanded: a bit or two an item.
@@ -360,6 +376,14 @@ impl Expansion {
         self.packed.shapes.values().map(|shape| shape.iter().product::<u64>()).sum()
     }
 
+    /// Bytes that a run reads; copies in the base count although they are not read again.
+    fn pass_bytes(&self) -> u64 {
+        let task = self.options.task.as_deref();
+        let packed: u64 = self.packed.shapes.keys().map(|name| self.packed.bytes_of(name, task)).sum();
+        let base = self.base.iter().flat_map(|base| base.tensors().filter_map(|name| base.find(name)));
+        packed + base.map(bytes).sum::<u64>()
+    }
+
     /// What will be written: files like the base's, or one file with the update's tensors.
     pub fn plan(&self, one_file: bool) -> Result<Plan, Error> {
         if let Some(base) = &self.base {
@@ -397,7 +421,7 @@ impl Expansion {
         let plan = self.plan(one_file)?;
         let left = plan.left_out();
         let writer = Writer::begin(output, plan, job)?;
-        job.begin(WRITE, self.checkpoints().map(Checkpoint::bytes).sum());
+        job.begin(WRITE, self.pass_bytes());
         let mut windows = Windows::new(3);
         let mut scratch = Scratch::default();
         for (name, shape) in &self.packed.shapes {
@@ -414,8 +438,13 @@ impl Expansion {
                     writer.write(name, start, windows.slot(2), job)?;
                 }
             }
-            let packed = items * if self.packed.tasks().is_empty() { 0 } else { 4 };
-            job.advance(packed + below.map_or(0, |place| place.entry.bytes()), 1);
+            let below: u64 = self
+                .base
+                .iter()
+                .flat_map(|base| names.iter().filter_map(|name| base.find(name)))
+                .map(bytes)
+                .sum();
+            job.advance(self.packed.bytes_of(name, self.options.task.as_deref()) + below, 1);
         }
         if let Some(base) = &self.base {
             let originals: Vec<&str> = self.packed.shapes.keys().map(|name| self.original(name)).collect();
