@@ -52,7 +52,7 @@ const RATIO = 0.098
  * import { tensor, vectors } from 'tamis'
  * const tokens = tensor('float32', [4, 2], [1, 0, 0.9, 0.1, 0, 1, -1, 0.2])
  * const { kept } = vectors.pruneTokens(tokens, { count: 2 })
- * console.log(kept) // Uint32Array(2) [ 0, 3 ]
+ * console.log(kept) // Uint32Array(2) [ 0, 2 ]
  */
 export function pruneTokens(tokens: BatchOfTokens, options?: PruneTokensOptions): PrunedBatch
 export function pruneTokens(tokens: Tensor, options?: PruneTokensOptions): PrunedTokens
