@@ -176,11 +176,7 @@ pub fn unit_rows(name: String, dtype: String, data: &[u8], width: u32) -> Result
         })?;
         Ok(Uint8Array::new(bytemuck::cast_slice(&rows).to_vec()))
     }
-    if dtype == "float32" {
-        divide::<f32>(&name, data, width)
-    } else {
-        divide::<f64>(&name, data, width)
-    }
+    if dtype == "float32" { divide::<f32>(&name, data, width) } else { divide::<f64>(&name, data, width) }
 }
 
 /// Weights that flatten a sample whose k-th neighbours are at `radii`; the `drop` largest are 0.
