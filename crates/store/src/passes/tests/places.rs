@@ -119,7 +119,7 @@ fn rated_records_go_on_behind_the_finished_shards() {
     let mut keys: Vec<(f64, usize)> = numbers(ALL.len(), 60)
         .iter()
         .enumerate()
-        .filter(|&(_, &i)| NgramHasher::new(1, 1).features(&text(i)).tokens >= 5)
+        .filter(|&(_, &i)| NgramHasher::new(1, 1).features(&text(i), &Job::default()).unwrap().tokens >= 5)
         .map(|(at, &i)| (text(i).len() as f64 / 100.0 + noise.gumbel_at(at as u64), at))
         .collect();
     keys.sort_by(|a, b| b.0.total_cmp(&a.0));
