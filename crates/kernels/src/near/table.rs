@@ -73,7 +73,7 @@ impl<K: Key> FirstTable<K> {
     #[inline]
     fn place(&self, key: K) -> usize {
         let (_, within) = Self::divide(key, self.parts);
-        (u128::from(within) * self.entries.len() as u128 >> 64) as usize
+        ((u128::from(within) * self.entries.len() as u128) >> 64) as usize
     }
 
     /// Forgets all keys.

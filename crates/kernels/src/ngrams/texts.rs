@@ -92,7 +92,8 @@ mod tests {
     fn runs_are_of_the_size_that_is_asked_for() {
         let texts: Texts = ["ab", "", "c", "defg", ""].into_iter().collect();
         assert_eq!(texts.runs(3), [0..3, 3..4, 4..5]);
-        assert_eq!(texts.runs(100), [0..5]);
+        assert_eq!(texts.runs(7), [0..4, 4..5]);
+        assert_eq!(texts.runs(100).len(), 1);
         assert_eq!(texts.runs(0), [0..1, 1..2, 2..3, 3..4, 4..5]);
         assert!(Texts::default().runs(1).is_empty());
     }
