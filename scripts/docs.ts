@@ -12,6 +12,7 @@ import { main, must, root } from './command.js'
 const COMMANDS = [
   [],
   ['select'],
+  ['dedup'],
   ['weights', 'compress-update'],
   ['weights', 'expand-update'],
   ['weights', 'merge'],

@@ -8,9 +8,9 @@ import { native } from '../native.js'
 import { checkCount, checkNumber, checkOptions, parseSeed, type Seed } from '../options.js'
 import { DEDUP_OPTIONS, type FileDedupOptions, type FileSources, planDedup } from './dedup-files-options.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
+import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 import { runOnFiles } from './files.js'
 import { openPlaces } from './places.js'
-import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 
 /** What {@link dedupFilesSemantic} is told. */
 export interface SemanticFileOptions
