@@ -27,8 +27,6 @@ pub trait Real:
     /// The magnitude's place in the order, larger for larger.
     fn magnitude(self) -> u64;
     fn abs(self) -> Self;
-    /// The largest finite number.
-    fn largest() -> Self;
     fn to_f64(self) -> f64;
     /// Rounds to nearest even.
     fn from_f64(x: f64) -> Self;
@@ -65,11 +63,6 @@ impl Real for f32 {
     #[inline(always)]
     fn abs(self) -> Self {
         self.abs()
-    }
-
-    #[inline(always)]
-    fn largest() -> Self {
-        f32::MAX
     }
 
     #[inline(always)]
@@ -123,11 +116,6 @@ impl Real for f64 {
     #[inline(always)]
     fn abs(self) -> Self {
         self.abs()
-    }
-
-    #[inline(always)]
-    fn largest() -> Self {
-        f64::MAX
     }
 
     #[inline(always)]

@@ -5,6 +5,8 @@
 //! neither the sample nor the number of threads.
 
 use super::Cut;
+use crate::bits::{WORD, magnitude_masks};
+use crate::cpu::Cpu;
 use crate::job::Job;
 use crate::real::{NotFinite, Real, Stopped};
 use crate::tasks;
@@ -13,8 +15,6 @@ use crate::tasks;
 const SAMPLE: usize = 1 << 16;
 /// Items that are worth a sample.
 const LONG: usize = 1 << 20;
-/// Items that are asked together whether any lies between.
-const GROUP: usize = 64;
 
 /// The cut that keeps the `keep` largest magnitudes; `None` if a sample cannot tell.
 ///
@@ -29,9 +29,10 @@ pub(super) fn select<T: Real>(parts: &[&[T]], keep: u64, job: &Job) -> Result<Op
         Some(bounds) => bounds,
         None => return Ok(None),
     };
+    let cpu = Cpu::current();
     let (mut above, mut between): (u64, Vec<u64>) = (0, Vec::new());
     for part in parts {
-        for task in tasks::each(part.len(), job, |range| look(&part[range], low, high))? {
+        for task in tasks::each(part.len(), job, |range| look(&part[range], low, high, cpu))? {
             if !task.finite {
                 return Err(NotFinite.into());
             }
@@ -50,9 +51,9 @@ pub(super) fn select<T: Real>(parts: &[&[T]], keep: u64, job: &Job) -> Result<Op
     Ok(Some(Cut::new(threshold, (wanted - better) as u64, equal as u64)))
 }
 
-/// Two magnitudes, the lower first: near certainly the smallest that is kept is not below the first and not above the
+/// The ranks of two magnitudes, the lower first: near certainly the smallest that is kept is not below the first and not above the
 /// second, and not many items lie between.
-fn bounds<T: Real>(parts: &[&[T]], share: f64, n: usize) -> Option<[T; 2]> {
+fn bounds<T: Real>(parts: &[&[T]], share: f64, n: usize) -> Option<[u64; 2]> {
     let step = n / SAMPLE;
     let mut sample = Vec::with_capacity(SAMPLE);
     let (mut part, mut before) = (0, 0);
@@ -63,17 +64,17 @@ fn bounds<T: Real>(parts: &[&[T]], share: f64, n: usize) -> Option<[T; 2]> {
             before += parts[part].len();
             part += 1;
         }
-        sample.push(parts[part][place - before].abs());
+        sample.push(parts[part][place - before].magnitude());
     }
-    if sample.iter().any(|x| !x.is_finite()) {
+    if sample.iter().any(|&rank| rank >= T::INFINITE) {
         return None;
     }
-    sample.sort_unstable_by(|a, b| b.magnitude().cmp(&a.magnitude()));
+    sample.sort_unstable_by(|a, b| b.cmp(a));
     let expected = SAMPLE as f64 * share;
     // Five standard deviations of how many of the sample are kept.
     let spread = 5.0 * (expected * (1.0 - share)).sqrt() + 8.0;
     let at = |place: f64| sample[(place as usize).min(SAMPLE - 1)];
-    let low = if expected + spread < SAMPLE as f64 { at(expected + spread) } else { T::default() };
+    let low = if expected + spread < SAMPLE as f64 { at(expected + spread) } else { 0 };
     let high = at((expected - spread).max(0.0));
     let inside = sample.iter().filter(|x| (low..=high).contains(x)).count();
     (inside as f64 <= 4.0 * spread).then_some([low, high])
@@ -88,25 +89,21 @@ struct Found {
     finite: bool,
 }
 
-fn look<T: Real>(x: &[T], low: T, high: T) -> Found {
+fn look<T: Real>(x: &[T], low: u64, high: u64, cpu: Cpu) -> Found {
     let (mut above, mut finite) = (0, true);
     let mut between = Vec::new();
-    let largest = T::largest();
-    for group in x.chunks(GROUP) {
-        let (mut more, mut some, mut all) = (0u32, false, true);
-        for x in group {
-            let x = x.abs();
-            more += u32::from(x > high);
-            some |= (x >= low) & (x <= high);
-            all &= x <= largest;
+    for group in x.chunks(WORD) {
+        let least = |rank: u64| magnitude_masks(group, rank, cpu).0;
+        let more = least(high + 1);
+        above += u64::from(more.count_ones());
+        finite &= least(T::INFINITE) == 0;
+        let mut left = least(low) & !more;
+        while left != 0 {
+            between.push(group[left.trailing_zeros() as usize].magnitude());
+            left &= left - 1;
         }
-        above += u64::from(more);
-        finite &= all;
-        if some {
-            between.extend(group.iter().filter(|x| (low..=high).contains(&x.abs())).map(|x| x.magnitude()));
-            if between.len() > tasks::TASK / 4 {
-                return Found { above, between: None, finite: true };
-            }
+        if between.len() > tasks::TASK / 4 {
+            return Found { above, between: None, finite: true };
         }
     }
     Found { above, between: Some(between), finite }
