@@ -147,9 +147,9 @@ mod tests {
             let (rows, middles) = (Rows::new(&x, n, width), Rows::new(&centers, k, width));
             let job = Job::default();
             let (scores, labels) = distances(rows, middles, None, &job).unwrap();
-            for i in 0..n {
+            for (i, &score) in scores.iter().enumerate() {
                 let best = (0..k).map(|j| cosine(rows.row(i), middles.row(j))).fold(-1.0, f64::max);
-                prop_assert!((f64::from(scores[i]) - (1.0 - best)).abs() < 1e-6);
+                prop_assert!((f64::from(score) - (1.0 - best)).abs() < 1e-6);
             }
             prop_assert_eq!(&distances(rows, middles, Some(&labels), &job).unwrap(), &(scores, labels.clone()));
             let order = Philox::new(seed, 1).permutation(n);

@@ -249,7 +249,7 @@ mod tests {
         while out.len() < len {
             at += 1;
             let word = draws.word(at);
-            if word % 11 == 0 && out.len() > 40 {
+            if word.is_multiple_of(11) && out.len() > 40 {
                 let from = (word >> 8) as usize % (out.len() - 30);
                 let piece = out[from..from + 30].to_vec();
                 out.extend(piece);

@@ -159,7 +159,7 @@ impl Writer {
             ones -= RUN;
         }
         let low = u64::from(gap) & ((1 << b) - 1);
-        self.bits((1 << ones) - 1 | low << (ones + 1) | negative << (ones + 1 + b), ones + b + 2);
+        self.bits(((1 << ones) - 1) | (low << (ones + 1)) | negative << (ones + 1 + b), ones + b + 2);
     }
 
     /// At most 56 bits.
@@ -216,10 +216,7 @@ pub fn decode(bytes: &[u8], n: usize, job: &Job) -> Result<(Vec<u8>, Vec<u8>), G
         return Err(GolombError::Corrupt("bytes follow its last chunk"));
     }
     let (mut positive, mut negative) = (vec![0; bytes_of(n)], vec![0; bytes_of(n)]);
-    let one = |(chunk, ((&(signs, stream), positive), negative)): (
-        usize,
-        ((&(u32, &[u8]), &mut [u8]), &mut [u8]),
-    )| {
+    let one = |chunk: usize, &(signs, stream): &(u32, &[u8]), positive: &mut [u8], negative: &mut [u8]| {
         job.check()?;
         let items = (n - chunk * CHUNK).min(CHUNK);
         decode_chunk(stream, b, signs, items, positive, negative).map_err(|error| match error {
@@ -230,10 +227,13 @@ pub fn decode(bytes: &[u8], n: usize, job: &Job) -> Result<(Vec<u8>, Vec<u8>), G
     let size = CHUNK / 8;
     if chunks <= 1 {
         let masks = streams.iter().zip(positive.chunks_mut(size)).zip(negative.chunks_mut(size));
-        masks.enumerate().try_for_each(one)?;
+        masks
+            .enumerate()
+            .try_for_each(|(chunk, ((stream, positive), negative))| one(chunk, stream, positive, negative))?;
     } else {
         let masks = streams.par_iter().zip(positive.par_chunks_mut(size)).zip(negative.par_chunks_mut(size));
         // The first chunk's error, whichever thread was first.
+        let one = |(chunk, ((stream, positive), negative))| one(chunk, stream, positive, negative);
         let results: Vec<_> = threads::pool().install(|| masks.enumerate().map(one).collect());
         results.into_iter().collect::<Result<(), _>>()?;
     }

@@ -65,6 +65,9 @@ pub fn task_mask<T: Real>(
     Ok(ones.into_iter().sum())
 }
 
+/// The mask of each part of an update, a byte of 0 or 1 an item.
+pub type PartMasks = Vec<Vec<u8>>;
+
 /// The masks of several updates that are in memory, each of the same parts, and how many items of each update's are 1.
 /// `merged` is what they are compared with: their sum, or what is given.
 ///
@@ -79,7 +82,7 @@ pub fn task_masks<T: Real>(
     merged: Option<&[&[T]]>,
     lambdas: &[f64],
     job: &Job,
-) -> Result<(Vec<Vec<Vec<u8>>>, Vec<u64>), UpdateError> {
+) -> Result<(Vec<PartMasks>, Vec<u64>), UpdateError> {
     assert_eq!(lambdas.len(), updates.len(), "a lambda for each update");
     check_finite(updates, job)?;
     let parts = updates.first().map_or(0, Vec::len);
@@ -275,7 +278,10 @@ mod tests {
         let (first, last) = (vec![&a[..1]], vec![&bad[..]]);
         let wrong = |update| UpdateError::NotFinite { update, part: 0 };
         assert_eq!(task_masks(&[first.clone(), last.clone()], None, &[0.4; 2], &job).unwrap_err(), wrong(1));
-        assert_eq!(task_masks(&[first.clone()], Some(&last), &[0.4], &job).unwrap_err(), wrong(1));
+        assert_eq!(
+            task_masks(std::slice::from_ref(&first), Some(&last), &[0.4], &job).unwrap_err(),
+            wrong(1)
+        );
         assert_eq!(merge_masked(&[first], Some(&last), &[vec![1]], &job).unwrap_err(), wrong(1));
     }
 

@@ -186,8 +186,8 @@ pub fn trim_merge<T: Real>(
 ) -> Result<Vec<Vec<f32>>, UpdateError> {
     check_finite(updates, job)?;
     let parts = updates.first().map_or(0, Vec::len);
-    let scopes: Vec<std::ops::Range<usize>> =
-        if trim.whole { vec![0..parts] } else { (0..parts).map(|part| part..part + 1).collect() };
+    let size = if trim.whole { parts.max(1) } else { 1 };
+    let scopes = (0..parts).step_by(size).map(|first| first..first + size);
     let mut merged: Vec<Vec<f32>> = Vec::with_capacity(parts);
     for scope in scopes {
         let cut = |parts: &[&[T]]| {

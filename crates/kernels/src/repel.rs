@@ -68,7 +68,11 @@ fn push<T: Real>(batch: &Batch<T>, size: usize, count: usize) -> Repelled<T> {
         .into_par_iter()
         .map(|pair| {
             let (i, j) = (pair / count, pair % count);
-            if i < j { squared(&compared[i * width..][..width], &compared[j * width..][..width]) } else { 0.0 }
+            if i < j {
+                squared(&compared[i * width..][..width], &compared[j * width..][..width])
+            } else {
+                0.0
+            }
         })
         .collect();
     let between = |i: usize, j: usize| distances[i.min(j) * count + i.max(j)];
@@ -150,9 +154,11 @@ mod tests {
         let batch =
             Batch { items: &items, channels: 1, places: size, mask: None, limit: Some(0.01), step: 0.3 };
         let one = |threads: usize| {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
-                push(&batch, size, 6)
-            })
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap()
+                .install(|| push(&batch, size, 6))
         };
         let want = one(1);
         assert_eq!((one(2), one(7)), (want.clone(), want));

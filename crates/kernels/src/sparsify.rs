@@ -85,7 +85,7 @@ fn mask<T: Copy + Send + Sync>(
     } else {
         let each = (tasks::TASK / width).max(1) * width;
         let parts = x.par_chunks(each).zip(mask.par_chunks_mut(each));
-        threads::pool().install(|| parts.try_for_each(|part| rows(part)))?;
+        threads::pool().install(|| parts.try_for_each(rows))?;
     }
     Ok(mask)
 }

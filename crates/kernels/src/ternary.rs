@@ -245,7 +245,7 @@ pub fn check_signs(positive: &[u8], negative: &[u8], n: usize) -> Result<(), Bad
     if positive.iter().zip(negative).fold(0, |both, (p, n)| both | p & n) != 0 {
         return Err(BadSigns::Both);
     }
-    let behind = |mask: &[u8]| n % 8 > 0 && mask.last().is_some_and(|last| last >> (n % 8) != 0);
+    let behind = |mask: &[u8]| !n.is_multiple_of(8) && mask.last().is_some_and(|last| last >> (n % 8) != 0);
     if behind(positive) || behind(negative) { Err(BadSigns::Behind) } else { Ok(()) }
 }
 

@@ -228,7 +228,7 @@ fn synthesize(
                 let whole = 2 * band;
                 for j in 0..taps {
                     let from = i + taps / 2 + taps * whole - 1 - j;
-                    if from % 2 == 0 {
+                    if from.is_multiple_of(2) {
                         both(from % whole / 2, j);
                     }
                 }

@@ -399,8 +399,8 @@ pub fn subtract(name: String, model: Part, base: Part) -> Result<Float32Array> {
         &name,
         &model,
         &base,
-        |a, b, out, job| merge::subtract(a, b, out, job),
-        |a, b, out, job| merge::subtract(a, b, out, job),
+        merge::subtract,
+        merge::subtract,
     )
 }
 

@@ -181,7 +181,7 @@ impl<'a, T: Real> Front<'a, T> {
         let size = (peaks.len() / TASKS).clamp(1, TASK) * BATCH;
         let tasks = near.par_chunks_mut(size).zip(done.par_chunks_mut(size));
         let tasks = tasks.zip(peaks.par_chunks_mut(size / BATCH)).enumerate();
-        let work = |(task, ((near, done), peaks)): (usize, ((&mut [T], &mut [u32]), &mut [T]))| {
+        let work = |task: usize, near: &mut [T], done: &mut [u32], peaks: &mut [T]| {
             let mut bests = Vec::new();
             let batches = near.chunks_mut(BATCH).zip(done.chunks_mut(BATCH)).zip(peaks).enumerate();
             for (b, ((near, done), peak)) in batches {
@@ -203,7 +203,8 @@ impl<'a, T: Real> Front<'a, T> {
             }
             bests
         };
-        let bests: Vec<Vec<Found<T>>> = tasks.map(work).collect();
+        let bests: Vec<Vec<Found<T>>> =
+            tasks.map(|(task, ((near, done), peaks))| work(task, near, done, peaks)).collect();
         (self.near, self.done, self.peaks) = (near, done, peaks);
         job.check()?;
         let bests: Vec<Found<T>> = bests.into_iter().flatten().collect();

@@ -95,7 +95,7 @@ impl<'a, T: Real> Space<'a, T> {
         let &Request { x, rows, width, metric, anchors, initial, .. } = request;
         assert_eq!(x.len(), rows * width, "x has rows of one width");
         assert!(metric != Metric::Precomputed || (rows == width && anchors.is_empty()), "x must be square");
-        let anchor_count = if width == 0 { 0 } else { anchors.len() / width };
+        let anchor_count = anchors.len().checked_div(width).unwrap_or(0);
         assert_eq!(anchors.len(), anchor_count * width, "anchors have the width of x");
         let mut space = Space {
             x: Cow::Borrowed(x),
@@ -124,7 +124,7 @@ impl<'a, T: Real> Space<'a, T> {
 
     /// How many anchors there are.
     fn anchors(&self) -> usize {
-        if self.width == 0 { 0 } else { self.anchors.len() / self.width }
+        self.anchors.len().checked_div(self.width).unwrap_or(0)
     }
 
     /// Row `i` as it was given, `i` at or above the number of rows meaning an anchor.

@@ -62,7 +62,7 @@ pub fn merge(updates: &Updates, writer: &Writer, options: &MergeOptions, job: &J
         Method::Weighted { weights } => {
             job.begin(WRITE, updates.pass_bytes() + carried_bytes(updates));
             for tensor in updates.tensors() {
-                pass.walk(tensor, |_, slots, out| Ok(weighted_sum(slots, weights, out, job)?))?;
+                pass.walk(tensor, |_, slots, out| weighted_sum(slots, weights, out, job))?;
             }
         }
         Method::Agreed { lambdas, agree } => {

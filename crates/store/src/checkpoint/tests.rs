@@ -210,7 +210,7 @@ fn nearest(x: f32, bits: u16, value: impl Fn(u16) -> f64) -> bool {
     let around = [size.checked_sub(1), Some(size + 1)].into_iter().flatten().map(|size| sign | size);
     around
         .filter(|&other| value(other).is_finite())
-        .all(|other| distance(bits) < distance(other) || (distance(bits) == distance(other) && size % 2 == 0))
+        .all(|other| distance(bits) < distance(other) || (distance(bits) == distance(other) && size.is_multiple_of(2)))
 }
 
 proptest! {

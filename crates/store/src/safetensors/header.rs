@@ -56,7 +56,7 @@ impl Header {
             serde_json::from_slice(json).map_err(|error| format!("its header is damaged: {error}"))?;
         let mut entries =
             entries.into_iter().map(|(name, raw)| raw.check(name)).collect::<Result<Vec<Entry>, String>>()?;
-        entries.sort_by(|a, b| (a.begin, a.end).cmp(&(b.begin, b.end)));
+        entries.sort_by_key(|a| (a.begin, a.end));
         let mut end = 0;
         for entry in &entries {
             if entry.begin != end {
