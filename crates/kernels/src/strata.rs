@@ -96,7 +96,7 @@ pub fn keep_best(
     });
     let mut kept: Vec<u32> = Vec::with_capacity(total);
     let mut left: Vec<u32> = Vec::new();
-    let fills = shares.iter().map(|&share| share as usize).sum::<usize>() < total;
+    let fills = parts.iter().map(|(part, share)| (*share).min(part.len())).sum::<usize>() < total;
     for (part, share) in parts {
         let (best, others) = part.split_at(share.min(part.len()));
         kept.extend_from_slice(best);

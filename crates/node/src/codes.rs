@@ -91,7 +91,10 @@ pub fn quantized_bounds(codes: &[u8], boundaries: &[f32], cells: &[u32], query: 
     guard(|| {
         let width = cells.len();
         let rows = boundaries.len().checked_div(width).unwrap_or(0);
-        if query.len() != width || boundaries.len() != rows * width || !codes.len().is_multiple_of(width.max(1)) {
+        if query.len() != width
+            || boundaries.len() != rows * width
+            || !codes.len().is_multiple_of(width.max(1))
+        {
             return Err(Failure::shape(format!(
                 "codes, boundaries and query must have rows of {width} items"
             )));

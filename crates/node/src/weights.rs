@@ -395,13 +395,7 @@ pub fn merge_updates<'env>(
 /// `model - base` of one tensor.
 #[napi]
 pub fn subtract(name: String, model: Part, base: Part) -> Result<Float32Array> {
-    combine(
-        &name,
-        &model,
-        &base,
-        merge::subtract,
-        merge::subtract,
-    )
+    combine(&name, &model, &base, merge::subtract, merge::subtract)
 }
 
 /// `base + lambda update` of one tensor.
