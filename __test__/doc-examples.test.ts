@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, '.build', 'doc-examples')
 
 /** What works on files is run from examples/. */
-const ON_FILES = /(files|ngram-counts|scores)\.ts$/
+const ON_FILES = /(files(-\w+)*|ngram-counts|scores)\.ts$/
 
 interface Example {
   file: string
