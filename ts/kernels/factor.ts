@@ -202,8 +202,8 @@ function system(
  * @throws TamisError `positive definite` (a pivot <= 0), `ridge`, `finite`, `rank`, `shape`, `dims`
  * @example
  * import { kernels, tensor } from 'tamis'
- * const x = await kernels.solve(tensor('float64', [2, 2], [4, 0, 0, 2]), tensor('float64', [2], [8, 2]))
- * console.log(x.data) // Float64Array(2) [ 2, 1 ]
+ * const x = await kernels.solve(tensor('float64', [2, 2], [4, 0, 0, 1]), tensor('float64', [2], [8, 3]))
+ * console.log(x.data) // Float64Array(2) [ 2, 3 ]
  */
 export async function solve(
   a: Tensor,
