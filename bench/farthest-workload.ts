@@ -32,7 +32,8 @@ export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number)
     work: { bytes: 4 * ROWS * WIDTH * KEEP },
     setUp() {
       if (existsSync(file) && statSync(file).size === 4 * ROWS * WIDTH) return
-      const make = nodeCommand('rows.ts', [file, kind, String(ROWS), String(WIDTH)], 2)
+      const clumps = kind === 'clustered' ? '2000' : '0'
+      const make = nodeCommand('rows.ts', [file, String(ROWS), String(WIDTH), '2', clumps], 2)
       execFileSync(make.file, make.args, { env: { ...process.env, ...make.env }, stdio: 'inherit' })
     },
     engines: [
