@@ -3,8 +3,8 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import { realpath } from 'node:fs/promises'
-import { relative, resolve, sep } from 'node:path'
+import { relative } from 'node:path'
+import { AttendedRun, attend, checkApart as checkPathsApart } from '../attend.js'
 import { fromNative, TamisError } from '../errors.js'
 import { type NativeJob, native } from '../native.js'
 import type {
@@ -14,7 +14,7 @@ import type {
   NativeState,
   NativeWritten,
 } from '../native-files.js'
-import { checkInteger, checkOneOf, checkSignal, show } from '../options.js'
+import { checkInteger, checkOneOf, show } from '../options.js'
 
 /** How far a run is. */
 export interface FileProgress<Pass extends string = string> {
@@ -67,8 +67,6 @@ export const FILE_OPTIONS = [
   'onProgress',
 ] as const
 
-const PROGRESS_MS = 100
-
 /** Checks the options of reading and fills in their defaults. @hidden */
 export function readOptions(o: ReadOptions): NativeReadOptions {
   return {
@@ -115,11 +113,10 @@ export function checkStandardInput(patterns: readonly string[], resume: boolean)
 }
 
 /** One call that works on files: what it holds open, how far it is, and how it ends. @hidden */
-export class FileRun<Pass extends string = string> {
+export class FileRun<Pass extends string = string> extends AttendedRun<FileProgress<Pass>> {
   readonly options: FileOptions<Pass>
   readonly read: NativeReadOptions
   readonly threads: number | undefined
-  readonly job: NativeJob = new native.Job()
   readonly started = new Date()
   /** Kept for the next run if this one is cut short. */
   state: NativeState | undefined
@@ -127,10 +124,9 @@ export class FileRun<Pass extends string = string> {
   #outputs: (NativeOutput | NativeWritten)[] = []
   #pass: { name: Pass; bytes: number; records: number; totalBytes: number } | undefined
   #running = false
-  #told = ''
-  #failure: unknown
 
   constructor(options: FileOptions<Pass>) {
+    super(options)
     this.options = options
     this.read = readOptions(options)
     this.threads =
@@ -181,39 +177,21 @@ export class FileRun<Pass extends string = string> {
     }
   }
 
-  /** Throws once the run was told to stop. */
-  check(): void {
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.options.signal?.aborted) throw new TamisError('ERR_TAMIS_ABORTED', 'the operation was aborted')
-  }
-
-  /** Tells how far it is, if that changed. */
-  tell(): void {
-    const { onProgress } = this.options
-    if (!onProgress || !this.#pass || this.#failure !== undefined) return
+  protected progress(): FileProgress<Pass> | undefined {
+    if (!this.#pass) return undefined
     const { name, bytes, records, totalBytes } = this.#pass
     const now = this.#running ? this.job.progress() : { done: 0, records: 0 }
-    const progress = {
+    return {
       pass: name,
       bytes: Math.min(bytes + now.done, totalBytes),
       totalBytes,
       records: records + now.records,
     }
-    const told = JSON.stringify(progress)
-    if (told === this.#told) return
-    this.#told = told
-    try {
-      onProgress(progress)
-    } catch (error) {
-      // A listener that throws ends the run as a failed pass would.
-      this.#failure = error
-      this.job.stop()
-    }
   }
 
   /** The error that a user sees, and what becomes of the state. */
   async fail(error: unknown): Promise<unknown> {
-    if (this.#failure !== undefined) return this.#failure
+    if (this.failure !== undefined) return this.failure
     const failure = fromNative(error)
     const aborted = failure.code === 'ERR_TAMIS_ABORTED'
     const cause = aborted ? this.options.signal?.reason : failure.cause
@@ -243,7 +221,6 @@ export class FileRun<Pass extends string = string> {
     }
   }
 
-  /** Lets go of everything. */
   async end(): Promise<void> {
     await Promise.all(this.#outputs.map((output) => output.abandon()))
     this.state?.release()
@@ -256,21 +233,7 @@ export async function runOnFiles<Pass extends string, T>(
   options: FileOptions<Pass>,
   body: (run: FileRun<Pass>) => Promise<T>,
 ): Promise<T> {
-  const signal = checkSignal(options.signal)
-  const run = new FileRun(options)
-  const stop = () => run.job.stop()
-  signal?.addEventListener('abort', stop, { once: true })
-  const timer = options.onProgress && setInterval(() => run.tell(), PROGRESS_MS)
-  timer?.unref()
-  try {
-    return await body(run)
-  } catch (error) {
-    throw await run.fail(error)
-  } finally {
-    clearInterval(timer)
-    signal?.removeEventListener('abort', stop)
-    await run.end()
-  }
+  return attend(options, () => new FileRun(options), body)
 }
 
 /** Checks, before the work starts, where a file beside the main output will go. @hidden */
@@ -293,18 +256,9 @@ export function checkSideFile(
 
 /** Refuses to replace an output in which an input lies, or which is one. @hidden */
 export async function checkApart(output: string, corpora: readonly NativeCorpus[]): Promise<void> {
-  const real = async (path: string) => realpath(path).catch(() => resolve(path))
-  const target = await real(output)
-  for (const corpus of corpora) {
-    if (corpus.usesStandardInput()) continue
-    for (const { path } of corpus.inputs()) {
-      const input = await real(path)
-      if (input === target || input.startsWith(target + sep)) {
-        throw new TamisError(
-          'ERR_TAMIS_RANGE',
-          `${output} would replace the input ${path}: choose another name for the output`,
-        )
-      }
-    }
-  }
+  const files = corpora.filter((corpus) => !corpus.usesStandardInput())
+  await checkPathsApart(
+    output,
+    files.flatMap((corpus) => corpus.inputs()),
+  )
 }

@@ -2,13 +2,12 @@
  * What every call on checkpoints shares: which files it reads and writes, how it reports, stops and cleans up.
  * @module
  */
-import { realpath } from 'node:fs/promises'
-import { resolve, sep } from 'node:path'
+import { AttendedRun, attend, checkApart } from '../attend.js'
 import { fromNative, TamisError } from '../errors.js'
 import { type NativeJob, native } from '../native.js'
 import type { NativeOutput } from '../native-files.js'
 import type { NativeOrigin, NativeWeightsFile, NativeWrittenWeights } from '../native-weights-files.js'
-import { checkBoolean, checkOneOf, checkSignal, show } from '../options.js'
+import { checkBoolean, checkOneOf, show } from '../options.js'
 import type { Cancellable } from '../run.js'
 
 /** The passes: ranking magnitudes, where a method needs that, and writing. */
@@ -76,7 +75,6 @@ export interface WeightsFiles {
 /** The names of {@link WeightsFileOptions} and {@link BaseOptions}. @hidden */
 export const WEIGHTS_FILE_OPTIONS = ['out', 'force', 'onProgress', 'signal', 'base', 'ones', 'tied'] as const
 
-const PROGRESS_MS = 100
 const PASSES: readonly (WeightsPass | undefined)[] = [undefined, 'measure', 'write']
 
 /** A path. @hidden */
@@ -120,18 +118,16 @@ export function checkOrigin({ base, ones, tied }: BaseOptions): NativeOrigin {
 }
 
 /** One call on checkpoints: what it holds, how far it is, and how it ends. @hidden */
-export class WeightsRun {
-  readonly job: NativeJob = new native.Job()
+export class WeightsRun extends AttendedRun<WeightsProgress> {
   readonly started = new Date()
   readonly out: string
   readonly oneFile: boolean
   readonly #options: WeightsFileOptions
   readonly #force: boolean
   #held: { abandon(): Promise<void> }[] = []
-  #told = ''
-  #failure: unknown
 
   constructor(options: WeightsFileOptions) {
+    super(options)
     this.#options = options
     this.#force = checkBoolean('force', options.force, false)
     this.out = checkPath('out', options.out)
@@ -198,40 +194,19 @@ export class WeightsRun {
     }
   }
 
-  /** Throws once the call was told to stop. */
-  check(): void {
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#options.signal?.aborted) throw new TamisError('ERR_TAMIS_ABORTED', 'the operation was aborted')
-  }
-
-  /** Tells how far it is, if that changed. */
-  tell(): void {
-    const { onProgress } = this.#options
+  protected progress(): WeightsProgress | undefined {
     const { phase, done, total, records } = this.job.progress()
     const pass = PASSES[phase]
-    if (!onProgress || pass === undefined || this.#failure !== undefined) return
-    const progress = { pass, bytes: Math.min(done, total), totalBytes: total, tensors: records }
-    const told = JSON.stringify(progress)
-    if (told === this.#told) return
-    this.#told = told
-    try {
-      onProgress(progress)
-    } catch (error) {
-      // A listener that throws ends the call as a failed pass would.
-      this.#failure = error
-      this.job.stop()
-    }
+    return pass && { pass, bytes: Math.min(done, total), totalBytes: total, tensors: records }
   }
 
-  /** The error that a user sees. */
   fail(error: unknown): unknown {
-    if (this.#failure !== undefined) return this.#failure
+    if (this.failure !== undefined) return this.failure
     const failure = fromNative(error)
     if (failure.code !== 'ERR_TAMIS_ABORTED') return failure
     return new TamisError(failure.code, failure.message, { cause: this.#options.signal?.reason })
   }
 
-  /** Lets go of everything. */
   async end(): Promise<void> {
     await Promise.all(this.#held.map((output) => output.abandon()))
   }
@@ -247,35 +222,7 @@ export async function runOnWeights<T>(
   options: WeightsFileOptions,
   body: (run: WeightsRun) => Promise<T>,
 ): Promise<T> {
-  const signal = checkSignal(options.signal)
-  const run = new WeightsRun(options)
-  const stop = () => run.job.stop()
-  signal?.addEventListener('abort', stop, { once: true })
-  const timer = options.onProgress && setInterval(() => run.tell(), PROGRESS_MS)
-  timer?.unref()
-  try {
-    return await body(run)
-  } catch (error) {
-    throw run.fail(error)
-  } finally {
-    clearInterval(timer)
-    signal?.removeEventListener('abort', stop)
-    await run.end()
-  }
-}
-
-/** Refuses to replace an output in which an input lies, or which is one. */
-async function checkApart(output: string, inputs: readonly NativeWeightsFile[]): Promise<void> {
-  const real = async (path: string) => realpath(path).catch(() => resolve(path))
-  const target = await real(output)
-  for (const { path } of inputs) {
-    const input = await real(path)
-    if (input !== target && !input.startsWith(target + sep)) continue
-    throw new TamisError(
-      'ERR_TAMIS_RANGE',
-      `${output} would replace the input ${path}: choose another name for the output`,
-    )
-  }
+  return attend(options, () => new WeightsRun(options), body)
 }
 
 /** The options that a result depends on: not how the call runs. @hidden */

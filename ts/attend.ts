@@ -1,0 +1,101 @@
+/**
+ * How a long call on files is attended to: its listener is told how far it is, its signal stops it, and it is cleaned up
+ * behind however it ends.
+ * @hidden
+ * @module
+ */
+import { realpath } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
+import { TamisError } from './errors.js'
+import { type NativeJob, native } from './native.js'
+import { checkSignal } from './options.js'
+
+const PROGRESS_MS = 100
+
+/** Who listens, and what stops the call. */
+export interface Attended<Progress> {
+  signal?: AbortSignal | undefined
+  onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/** A call that can be told to stop. */
+export abstract class AttendedRun<Progress> {
+  readonly job: NativeJob = new native.Job()
+  /** What the listener threw. */
+  protected failure: unknown
+  readonly #attended: Attended<Progress>
+  #told = ''
+
+  constructor(attended: Attended<Progress>) {
+    this.#attended = attended
+  }
+
+  /** How far it is, if that can be said. */
+  protected abstract progress(): Progress | undefined
+
+  /** The error that a user sees. */
+  abstract fail(error: unknown): unknown
+
+  /** Lets go of everything. */
+  abstract end(): Promise<void>
+
+  /** Throws once the call was told to stop. */
+  check(): void {
+    if (this.failure !== undefined) throw this.failure
+    if (this.#attended.signal?.aborted) throw new TamisError('ERR_TAMIS_ABORTED', 'the operation was aborted')
+  }
+
+  /** Tells how far it is, if that changed. */
+  tell(): void {
+    const { onProgress } = this.#attended
+    const progress = onProgress && this.failure === undefined ? this.progress() : undefined
+    if (!onProgress || progress === undefined) return
+    const told = JSON.stringify(progress)
+    if (told === this.#told) return
+    this.#told = told
+    try {
+      onProgress(progress)
+    } catch (error) {
+      // A listener that throws ends the call as a failed pass would.
+      this.failure = error
+      this.job.stop()
+    }
+  }
+}
+
+/** Runs `body` off the event loop, as far as it does so itself, and cleans up behind it however it ends. */
+export async function attend<Progress, Run extends AttendedRun<Progress>, T>(
+  attended: Attended<Progress>,
+  make: () => Run,
+  body: (run: Run) => Promise<T>,
+): Promise<T> {
+  const signal = checkSignal(attended.signal)
+  const run = make()
+  const stop = () => run.job.stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  const timer = attended.onProgress && setInterval(() => run.tell(), PROGRESS_MS)
+  timer?.unref()
+  try {
+    return await body(run)
+  } catch (error) {
+    throw await run.fail(error)
+  } finally {
+    clearInterval(timer)
+    signal?.removeEventListener('abort', stop)
+    await run.end()
+  }
+}
+
+/** Refuses to replace an output in which an input lies, or which is one. */
+export async function checkApart(output: string, inputs: readonly { path: string }[]): Promise<void> {
+  const real = async (path: string) => realpath(path).catch(() => resolve(path))
+  const target = await real(output)
+  for (const { path } of inputs) {
+    const input = await real(path)
+    if (input !== target && !input.startsWith(target + sep)) continue
+    throw new TamisError(
+      'ERR_TAMIS_RANGE',
+      `${output} would replace the input ${path}: choose another name for the output`,
+    )
+  }
+}
