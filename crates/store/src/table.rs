@@ -105,13 +105,13 @@ pub fn batch_rows<'a>(groups: impl Iterator<Item = &'a RowGroupMetaData>, column
     fit.clamp(1, BATCH_ROWS) as usize
 }
 
-/// Gives the text of every row of a row group, in order; `None` for a null.
-pub fn for_each_text(
+/// Gives one column of a row group in batches, in order.
+pub(crate) fn each_batch(
     input: &Input,
     footer: &ArrowReaderMetadata,
     row_group: usize,
     column: &[String],
-    mut each: impl FnMut(Option<&str>) -> Result<(), Error>,
+    mut each: impl FnMut(RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let file = File::open(&input.path).map_err(|e| Error::io(input.shown(), "read", e))?;
     let mask = ProjectionMask::columns(footer.parquet_schema(), [column.join(".").as_str()]);
@@ -124,9 +124,20 @@ pub fn for_each_text(
             .build()
     })?;
     while let Some(batch) = guarded(input, || reader.next().transpose().map_err(Into::into))? {
-        each_text(input, batch, column, &mut each)?;
+        each(batch)?;
     }
     Ok(())
+}
+
+/// Gives the text of every row of a row group, in order; `None` for a null.
+pub fn for_each_text(
+    input: &Input,
+    footer: &ArrowReaderMetadata,
+    row_group: usize,
+    column: &[String],
+    mut each: impl FnMut(Option<&str>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    each_batch(input, footer, row_group, column, |batch| each_text(input, batch, column, &mut each))
 }
 
 /// Gives the text of every row of a batch, in order; `None` for a null.

@@ -4,13 +4,11 @@ use super::{Vectors, no_vector};
 use crate::error::Error;
 use crate::input::Input;
 use crate::json::FieldPath;
-use crate::table::{batch_rows, guarded, leaf_array, metadata};
+use crate::table::{each_batch, guarded, leaf_array, metadata};
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, Float64Array, cast::AsArray};
 use arrow_schema::{DataType, Fields, Schema};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
-use std::fs::File;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use tamis_kernels::job::Job;
 
 /// Reads the named column of lists, or the only one.
@@ -96,24 +94,11 @@ pub(crate) fn each_numbers(
     column: &[String],
     mut each: impl FnMut(Result<&[f64], &str>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let file = File::open(&input.path).map_err(|e| Error::io(input.shown(), "read", e))?;
-    let mask = ProjectionMask::columns(footer.parquet_schema(), [column.join(".").as_str()]);
-    let rows = batch_rows([footer.metadata().row_group(row_group)].into_iter(), &mask);
-    let mut reader = guarded(input, || {
-        ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone())
-            .with_row_groups(vec![row_group])
-            .with_projection(mask)
-            .with_batch_size(rows)
-            .build()
-    })?;
-    while let Some(batch) = guarded(input, || reader.next().transpose().map_err(Into::into))? {
+    each_batch(input, footer, row_group, column, |batch| {
         let array = guarded(input, || leaf_array(batch.into(), column))?;
         let numbers = guarded(input, || Numbers::new(&array))?;
-        for row in 0..array.len() {
-            each(numbers.of(row))?;
-        }
-    }
-    Ok(())
+        (0..array.len()).try_for_each(|row| each(numbers.of(row)))
+    })
 }
 
 /// The rows of a batch.
