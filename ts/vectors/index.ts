@@ -20,12 +20,14 @@ export {
   AttributedIndex,
   type AttributedIndexOptions,
   type AttributeFilter,
+  type SearchAnswer,
+  type SearchOptions,
+} from './squash.js'
+export {
   allocateBits,
   type DistanceBounds,
   designCells,
   packCodes,
   quantizedBounds,
-  type SearchAnswer,
-  type SearchOptions,
   unpackCodes,
-} from './squash.js'
+} from './squash-codes.js'
