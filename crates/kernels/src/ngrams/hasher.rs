@@ -40,14 +40,55 @@ pub struct NgramHasher {
     pairs: Pairs,
     messages: Messages,
     piece: Piece,
+    worth: Worth,
     stats: CacheStats,
+}
+
+/// Whether the tables are worth asking. Where a text repeats little, looking words and pairs up and learning them takes
+/// longer than the digests that are saved: then all is hashed for a while, and the tables are tried again.
+struct Worth {
+    /// Words and pairs asked for before it is judged.
+    trial: u64,
+    /// Tokens that then go by without the tables.
+    pause: u64,
+    asked: u64,
+    known: u64,
+    /// Tokens of the pause that are to come.
+    rest: u64,
+}
+
+impl Worth {
+    /// One in so many must be known.
+    const LEAST: u64 = 4;
+
+    fn new() -> Self {
+        Worth { trial: 1 << 14, pause: 1 << 17, asked: 0, known: 0, rest: 0 }
+    }
+
+    /// Whether the next tokens go by without the tables.
+    fn rests(&mut self, tokens: usize) -> bool {
+        let rests = self.rest > 0;
+        self.rest = self.rest.saturating_sub(tokens as u64);
+        rests
+    }
+
+    fn saw(&mut self, asked: u64, known: u64) {
+        self.asked += asked;
+        self.known += known;
+        if self.asked >= self.trial {
+            if self.known * Self::LEAST < self.asked {
+                self.rest = self.pause;
+            }
+            (self.asked, self.known) = (0, 0);
+        }
+    }
 }
 
 /// What is known of the new tokens of a piece.
 #[derive(Default)]
 struct Piece {
     keys: Vec<(Key, u32)>,
-    /// The number of the word before the piece, or 0, and then of its own.
+    /// The number of the word before the piece (0: there is none, or it is not known), and then of its own.
     ids: Vec<u32>,
     /// Buckets by token and order.
     features: Vec<u32>,
@@ -107,6 +148,7 @@ impl NgramHasher {
             pairs: Pairs::new(),
             messages: Messages::new(cpu, buckets),
             piece: Piece::default(),
+            worth: Worth::new(),
             stats: CacheStats::default(),
         }
     }
@@ -167,14 +209,20 @@ impl NgramHasher {
     #[inline(always)]
     fn look_up_here(&mut self, first: usize, width: usize) {
         let count = self.tokens.count() - first;
-        if self.words.next() as usize + count > self.last_id {
-            self.words.clear();
-            self.pairs.clear();
-            // No pair begins with 0, and the word before the piece gets a number of its own.
-            self.piece.ids[0] = if first == 0 { 0 } else { self.words.fresh() };
-        }
         let places = self.piece.features.len().max(count * width);
         self.piece.features.resize(places, 0);
+        if self.worth.rests(count) {
+            return self.hash_all(first, width);
+        }
+        if self.words.next() as usize + count + 1 > self.last_id {
+            self.words.clear();
+            self.pairs.clear();
+            self.piece.ids[0] = 0;
+        }
+        if first > 0 && self.piece.ids[0] == 0 {
+            // No pair begins with 0: the word before the piece gets a number of its own.
+            self.piece.ids[0] = self.words.fresh();
+        }
         let known = self.words.next();
         self.find_words(first, width, known);
         self.push_words(first, width);
@@ -187,6 +235,17 @@ impl NgramHasher {
         }
         self.messages.finish(&mut self.piece.features);
         self.learn(width, known);
+    }
+
+    /// The same without the tables.
+    #[inline(always)]
+    fn hash_all(&mut self, first: usize, width: usize) {
+        for order in 1..=width {
+            self.push_windows(first, width, order);
+        }
+        self.messages.finish(&mut self.piece.features);
+        let ids = self.piece.ids.len() + self.tokens.count() - first;
+        self.piece.ids.resize(ids, 0);
     }
 
     /// Numbers the words; those that no table knows are noted.
@@ -252,8 +311,10 @@ impl NgramHasher {
             misses += usize::from(!is_there);
         }
         new_pairs.truncate(misses);
+        let asked = self.piece.ids.len() - 1 - skip;
         self.stats.pair_misses += misses as u64;
-        self.stats.pair_hits += (self.piece.ids.len() - 1 - skip - misses) as u64;
+        self.stats.pair_hits += (asked - misses) as u64;
+        self.worth.saw(asked as u64, (asked - misses) as u64);
     }
 
     #[inline(always)]
@@ -286,8 +347,10 @@ impl NgramHasher {
         for i in new_pairs.drain(..).map(|i| i as usize) {
             pairs.insert(pairs::Key::new(ids[i], ids[i + 1]), features[i * width + 1]);
         }
-        self.stats.word_misses += new_words.len() as u64;
-        self.stats.word_hits += (ids.len() - 1 - new_words.len()) as u64;
+        let (asked, new) = (ids.len() as u64 - 1, new_words.len() as u64);
+        self.stats.word_misses += new;
+        self.stats.word_hits += asked - new;
+        self.worth.saw(asked, asked - new);
     }
 
     /// Calls `f` with the bucket of every n-gram, in order of the token where it ends, shorter ones first.

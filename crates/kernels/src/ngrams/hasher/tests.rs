@@ -124,6 +124,41 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn resting_tables_do_not_show(
+        texts in proptest::collection::vec(text(), 1..8),
+        order in 1u32..4,
+        trial in 1u64..40,
+        pause in 1u64..40,
+    ) {
+        let last = trial as usize;
+        check(&texts, order, 10_000, |hasher| {
+            (hasher.worth.trial, hasher.worth.pause, hasher.last_id) = (trial, pause, 100 * last);
+        });
+    }
+}
+
+#[test]
+fn tables_rest_where_little_repeats_and_wake_where_much_does() {
+    let fresh = |from: u32| (from..from + 20_000).map(|i| format!("w{i} ")).collect::<String>();
+    let mut hasher = NgramHasher::new(2, 10_000);
+    let job = Job::default();
+    let mut asked = |text: &str| {
+        let before = hasher.stats;
+        hasher.runs(text, &job, |_| ()).unwrap();
+        hasher.stats.word_hits + hasher.stats.word_misses - before.word_hits - before.word_misses
+    };
+    let first = asked(&fresh(0));
+    assert!((8_000..20_000).contains(&first), "{first}");
+    assert_eq!(asked(&fresh(20_000)), 0);
+    let again = "the same words once more ".repeat(60_000);
+    assert!(asked(&again) > 150_000);
+    assert_eq!(asked("the same words"), 3);
+}
+
 #[test]
 fn texts_of_many_pieces_are_cut_at_no_border() {
     let words = (0..4000u32).map(|i| format!("w{}{}", i % 37, if i % 5 == 0 { ". " } else { " " }));
@@ -133,7 +168,11 @@ fn texts_of_many_pieces_are_cut_at_no_border() {
     text.push_str(&"Σ -".repeat(2000));
     text.push_str(&" ".repeat(100_000));
     text.push_str("END");
-    check(&[text.clone(), "a".into(), text], 3, 10_000, |_| ());
+    let texts = [text.clone(), "a".into(), text];
+    check(&texts, 3, 10_000, |_| ());
+    check(&texts, 2, 10_000, |hasher| (hasher.worth.trial, hasher.worth.pause) = (1 << 20, 1));
+    // Goes to and fro within a text: most of its pairs are new in a trial this short.
+    check(&texts, 2, 10_000, |hasher| (hasher.worth.trial, hasher.worth.pause) = (1, 300));
 }
 
 #[test]
@@ -143,6 +182,7 @@ fn more_words_and_pairs_than_the_tables_hold() {
     let want = naive(&text, 2, 10_000);
     let job = Job::default();
     let mut hasher = NgramHasher::new(2, 10_000);
+    hasher.worth.pause = 0;
     for _ in 0..2 {
         let mut got = Vec::new();
         hasher.for_each(&text, &job, |bucket| got.push(bucket)).unwrap();
