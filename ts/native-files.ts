@@ -209,6 +209,8 @@ export interface NativeFiles {
       examples: number
       threads: number | undefined
     },
+    /** Of a run whose scoring pass had kept n-grams: they are counted in place of the texts'. */
+    state: NativeState | undefined,
     job: NativeJob,
   ): Promise<NativeWritten>
   /** Puts the output in place, the manifest last; returns where that lies. */

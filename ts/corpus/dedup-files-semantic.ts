@@ -84,7 +84,7 @@ export async function dedupFilesSemantic(
     run.begin('write', chosen.bytes())
     const how = { ngrams: 1, buckets: 1, addScores: undefined, examples: 0, threads: run.threads }
     const written = run.hold(
-      await run.work((job) => native.writeChosen(pool, chosen, places.output, how, job)),
+      await run.work((job) => native.writeChosen(pool, chosen, places.output, how, undefined, job)),
     )
     const { normalize: _normalize, ...vectors } = source.told
     const seen = [

@@ -175,6 +175,7 @@ export async function writeChosen(
           examples: EXAMPLES,
           threads: run.threads,
         },
+        run.state,
         job,
       ),
     ),

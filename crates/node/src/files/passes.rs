@@ -251,10 +251,14 @@ pub fn score_corpus<'env>(
     let work = move |job: &tamis_kernels::job::Job| {
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
         let options = score::ScoreOptions::from(options);
-        let features = kept.and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
+        let features = kept.as_ref().and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
         let (inputs, shards) = (&corpus.inputs, &corpus.shards);
         let scored =
             score_ngrams(inputs, shards, &read, &tables, &options, features.as_ref(), state.as_deref(), job)?;
+        // The writing pass counts the n-grams of what is chosen.
+        if let Some(kept) = kept {
+            *kept.lock().unwrap_or_else(|e| e.into_inner()) = features;
+        }
         Ok(scored)
     };
     job.begin();

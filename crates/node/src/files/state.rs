@@ -18,7 +18,7 @@ const COMMIT: &str = "commit";
 pub struct State {
     shared: Option<Arc<state::State>>,
     path: String,
-    /// N-grams that a counting pass kept for the scoring pass.
+    /// N-grams that a counting pass kept for the passes that score and write.
     pub(super) features: Arc<Mutex<Option<Features>>>,
 }
 

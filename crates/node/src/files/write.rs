@@ -3,6 +3,7 @@
 use super::corpus::Corpus;
 use super::output::Output;
 use super::passes::Chosen;
+use super::state::State;
 use super::{gone, number};
 use crate::job::{Job, promise};
 use napi::bindgen_prelude::*;
@@ -117,7 +118,8 @@ impl Written {
     }
 }
 
-/// Reads the chosen records again, counts their n-grams and writes them to the output, if there is one.
+/// Reads the chosen records again, counts their n-grams (those that the counting pass kept in the state, if it did) and writes them
+/// to the output, if there is one.
 #[napi]
 pub fn write_chosen<'env>(
     env: &'env Env,
@@ -125,8 +127,10 @@ pub fn write_chosen<'env>(
     chosen: &Chosen,
     output: Option<&mut Output>,
     options: WriteOptions,
+    state: Option<&State>,
     job: &Job,
 ) -> Result<Object<'env>> {
+    let kept = state.map(|state| state.features.clone());
     let (corpus, chosen) = (corpus.get()?, chosen.shared.clone());
     let mut output = output.map(Output::take).transpose()?;
     let work = move |job: &tamis_kernels::job::Job| {
@@ -137,8 +141,10 @@ pub fn write_chosen<'env>(
             examples: options.examples as usize,
             threads: options.threads.map(|n| n as usize),
         };
+        let features = kept.and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
+        let (inputs, read) = (&corpus.inputs, &corpus.read);
         let inner =
-            write::write_chosen(&corpus.inputs, &corpus.read, &chosen, output.as_mut(), &options, job)?;
+            write::write_chosen(inputs, read, &chosen, output.as_mut(), &options, features.as_ref(), job)?;
         Ok(Written::new(inner, output))
     };
     job.begin();

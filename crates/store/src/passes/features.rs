@@ -1,8 +1,9 @@
-//! The n-grams of a corpus, kept by the pass that counts them for the pass that scores them.
+//! The n-grams of a corpus, kept by the pass that counts them for the passes that score and write.
 //!
-//! Both passes spend nearly all of their time on hashing the same n-grams. A bucket takes two bytes (four where there are more
+//! All of them would spend nearly all of their time on hashing the same n-grams. A bucket takes two bytes (four where there are more
 //! than 65,536), so that the buckets of a text take about three quarters of its size, and adding up their weights goes at the
-//! speed at which they are read: with them the scoring pass takes a tenth of the time, and reads no input.
+//! speed at which they are read: with them the scoring pass takes a tenth of the time, and reads no input, and the writing pass
+//! counts those of what was chosen at the cost of reading them.
 //!
 //! They lie in one temporary file of this process, in the run's state. It is all or nothing: a corpus whose buckets would take more
 //! than the bytes allowed, or a disk that fails or is full, leaves no file, and the texts are hashed again.
@@ -13,6 +14,7 @@
 //! tokens, n-grams), and the buckets of all of them in the machine's own byte order.
 
 use super::blob::{Reader, Writer};
+use super::choose::Pick;
 use super::seen::Part;
 use crate::block::Block;
 use crate::error::Error;
@@ -21,8 +23,9 @@ use crate::input::{Compression, Input};
 use crate::record::Record;
 use crate::state::State;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use tamis_kernels::job::Job;
 
 const KIND: &str = "features";
 /// Bytes of a document's words.
@@ -112,6 +115,14 @@ impl Buckets {
         match self {
             Buckets::Narrow(all) => all.iter().copied().max().map_or(0, u32::from),
             Buckets::Wide(all) => all.iter().copied().max().unwrap_or(0),
+        }
+    }
+
+    /// Adds 1 to `counts` for each.
+    fn count(&self, counts: &mut [u64]) {
+        match self {
+            Buckets::Narrow(all) => all.iter().for_each(|&bucket| counts[usize::from(bucket)] += 1),
+            Buckets::Wide(all) => all.iter().for_each(|&bucket| counts[bucket as usize] += 1),
         }
     }
 
@@ -214,6 +225,7 @@ pub(super) struct Written {
     start: u64,
     head: usize,
     buckets: usize,
+    documents: usize,
 }
 
 impl Keeper {
@@ -285,7 +297,8 @@ impl Keeper {
         }
         fs::write_all_at(KIND, &self.file, &head, start).ok()?;
         fs::write_all_at(KIND, &self.file, bytes, start + head.len() as u64).ok()?;
-        Some(Written { start, head: head.len(), buckets: bytes.len() })
+        let documents = hashed.documents.len();
+        Some(Written { start, head: head.len(), buckets: bytes.len(), documents })
     }
 
     /// The n-grams of the corpus, if all blocks were written; `places` is in the corpus' order.
@@ -317,6 +330,14 @@ pub(super) struct KeptBlock {
     pub(super) hashed: Hashed,
 }
 
+/// Where the buckets of one document lie in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    start: u64,
+    pub(super) features: u64,
+    pub(super) tokens: u32,
+}
+
 impl Features {
     /// Blocks kept.
     pub(super) fn blocks(&self) -> usize {
@@ -325,25 +346,85 @@ impl Features {
 
     /// Reads a block back; `into` gives its memory.
     pub(super) fn read(&self, block: usize, into: Hashed) -> Result<KeptBlock, Error> {
-        let place = self.places[block];
-        let path: &Path = &self.path.0;
+        let Place { at, file, shard, ends_shard } = self.places[block];
         let Hashed { mut documents, mut buckets } = into;
-        let at = place.at;
-        let width = if self.buckets <= 1 << 16 { 2 } else { 4 };
-        let mut head = vec![0; at.head];
-        buckets.resize(at.buckets / width);
-        fs::read_exact_at(&self.file, &mut head, at.start)
-            .and_then(|()| fs::read_exact_at(&self.file, buckets.bytes_mut(), at.start + at.head as u64))
-            .map_err(|e| Error::io(path, "read", e))?;
-        let damaged = || Error::format(path, None, "something else wrote to this temporary file: run again");
-        documents.clear();
-        let part = read_head(&head, &mut documents).ok_or_else(damaged)?;
-        let features: u64 = documents.iter().map(|(_, features)| features).sum();
-        if features != (at.buckets / width) as u64 || (features > 0 && buckets.most() >= self.buckets) {
-            return Err(damaged());
-        }
-        let Place { file, shard, ends_shard, .. } = place;
+        let part = self.read_head(at, &mut documents)?;
+        self.read_buckets(at.start + at.head as u64, at.buckets / self.width(), &mut buckets)?;
         Ok(KeptBlock { file, shard, ends_shard, part, hashed: Hashed { documents, buckets } })
+    }
+
+    /// The spans of picked records, which stand in the corpus' order.
+    pub(super) fn spans(&self, picks: &[Pick], job: &Job) -> Result<Vec<Span>, Error> {
+        let mut spans = Vec::with_capacity(picks.len());
+        let mut documents = Vec::new();
+        let mut first = 0;
+        for Place { at, .. } in &self.places {
+            let behind = first + at.documents as u64;
+            let rest = &picks[spans.len()..];
+            let here = &rest[..rest.partition_point(|pick| pick.candidate.index < behind)];
+            if !here.is_empty() {
+                job.check()?;
+                self.read_head(*at, &mut documents)?;
+                let (mut start, mut next) = (at.start + at.head as u64, 0);
+                for pick in here {
+                    let place = (pick.candidate.index - first) as usize;
+                    let before: u64 = documents[next..place].iter().map(|(_, features)| features).sum();
+                    start += before * self.width() as u64;
+                    next = place;
+                    let (Document { tokens, .. }, features) = documents[place];
+                    spans.push(Span { start, features, tokens });
+                }
+            }
+            first = behind;
+        }
+        if spans.len() < picks.len() {
+            return Err(self.damaged());
+        }
+        Ok(spans)
+    }
+
+    /// Adds 1 to `counts` for every n-gram of a document; `memory` is for what has to be read.
+    pub(super) fn count(&self, span: &Span, memory: &mut Buckets, counts: &mut [u64]) -> Result<(), Error> {
+        self.read_buckets(span.start, span.features as usize, memory)?;
+        memory.count(counts);
+        Ok(())
+    }
+
+    /// Memory for [`count`](Self::count).
+    pub(super) fn memory(&self) -> Buckets {
+        Buckets::new(self.buckets)
+    }
+
+    /// Bytes of a bucket.
+    fn width(&self) -> usize {
+        if self.buckets <= 1 << 16 { 2 } else { 4 }
+    }
+
+    fn read_head(&self, at: Written, documents: &mut Vec<(Document, u64)>) -> Result<Part, Error> {
+        let mut head = vec![0; at.head];
+        self.read_at(&mut head, at.start)?;
+        documents.clear();
+        let part = read_head(&head, documents).ok_or_else(|| self.damaged())?;
+        let features: u64 = documents.iter().map(|(_, features)| features).sum();
+        if documents.len() != at.documents || features != (at.buckets / self.width()) as u64 {
+            return Err(self.damaged());
+        }
+        Ok(part)
+    }
+
+    /// Reads so many buckets; each is below the number of them.
+    fn read_buckets(&self, start: u64, len: usize, into: &mut Buckets) -> Result<(), Error> {
+        into.resize(len);
+        self.read_at(into.bytes_mut(), start)?;
+        if len > 0 && into.most() >= self.buckets { Err(self.damaged()) } else { Ok(()) }
+    }
+
+    fn read_at(&self, bytes: &mut [u8], start: u64) -> Result<(), Error> {
+        fs::read_exact_at(&self.file, bytes, start).map_err(|e| Error::io(&self.path.0, "read", e))
+    }
+
+    fn damaged(&self) -> Error {
+        Error::format(&self.path.0, None, "something else wrote to this temporary file: run again")
     }
 }
 

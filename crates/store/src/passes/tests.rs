@@ -167,7 +167,7 @@ fn write(
     let is_file = path.extension().is_some();
     let output = if is_file { Output::file(path, true) } else { Output::folder(path, true) };
     let mut output = output.map_err(|e| e.to_string())?;
-    let written = write_chosen(inputs, read, chosen, Some(&mut output), options, &Job::default())
+    let written = write_chosen(inputs, read, chosen, Some(&mut output), options, None, &Job::default())
         .map_err(|e| e.to_string())?;
     output.commit("{\"tamis\":\"x\"}").map_err(|e| e.to_string())?;
     for file in &written.files {

@@ -1,10 +1,12 @@
-//! Writes the chosen records, in input order, and looks at them once more: their n-grams, and some of their texts.
+//! Writes the chosen records, in input order, and looks at them once more: their n-grams (as the counting pass kept them, or else
+//! of their texts), and some of their texts.
 //!
 //! Pieces of chosen records are read, counted and put in their output's form in parallel, and written in order, so that the
 //! bytes written do not depend on threads. Memory: two pieces a worker, and what the output's format needs (of a Parquet file, the
 //! encoded pages of a row group). O(bytes chosen), but for compressed inputs, which are decompressed whole.
 
 use super::choose::{Chosen, Pick};
+use super::features::{Buckets, Features, Span};
 use super::gather::{Gather, Piece, Records};
 use super::seen::FileTotals;
 use super::shown::{Shown, cut, example};
@@ -19,7 +21,7 @@ use crate::{sink, table};
 use arrow_array::{BooleanArray, RecordBatch};
 use std::sync::{Arc, Mutex};
 use tamis_kernels::job::Job;
-use tamis_kernels::ngrams::NgramHasher;
+use tamis_kernels::ngrams::{NgramHasher, Stats};
 
 pub use super::shown::{EXAMPLE_CHARACTERS, Example};
 
@@ -54,10 +56,17 @@ pub struct Written {
     pub totals: Vec<FileTotals>,
 }
 
-struct Worker {
-    hasher: NgramHasher,
+struct Worker<'a> {
+    ngrams: Ngrams<'a>,
     buffer: Vec<u8>,
     text: Vec<u8>,
+}
+
+/// Where a worker has the n-grams of records from.
+enum Ngrams<'a> {
+    Hashed(Box<NgramHasher>),
+    /// And the memory in which they are read back.
+    Kept(&'a Features, Buckets),
 }
 
 /// What became of a piece.
@@ -68,13 +77,15 @@ struct Part {
     texts: Vec<(usize, String)>,
 }
 
-/// Writes the chosen records of `inputs` into `output`, whose commit is the caller's; without one they are only looked at.
+/// Writes the chosen records of `inputs` into `output`, whose commit is the caller's; without one they are only looked at. `features`
+/// are those of the pass that scored the records, if they were kept.
 pub fn write_chosen(
     inputs: &[Input],
     read: &ReadOptions,
     chosen: &Chosen,
     output: Option<&mut Output>,
     options: &WriteOptions,
+    features: Option<&Features>,
     job: &Job,
 ) -> Result<Written, Error> {
     let picks = &chosen.picks;
@@ -97,11 +108,15 @@ pub fn write_chosen(
         added: added.as_ref(),
         forms: forms.as_ref(),
         buckets: options.buckets,
+        spans: features.map_or(Ok(Vec::new()), |features| features.spans(picks, job))?,
         tables: Mutex::default(),
         job,
     };
     let init = || Worker {
-        hasher: NgramHasher::new(options.order, options.buckets),
+        ngrams: match features {
+            Some(features) => Ngrams::Kept(features, features.memory()),
+            None => Ngrams::Hashed(Box::new(NgramHasher::new(options.order, options.buckets))),
+        },
         buffer: Vec::new(),
         text: Vec::new(),
     };
@@ -144,6 +159,8 @@ struct Writing<'a> {
     added: Option<&'a Added>,
     forms: Option<&'a Forms>,
     buckets: u32,
+    /// Where the n-grams of each pick lie, if they were kept.
+    spans: Vec<Span>,
     /// Tables of counts, which go round among the pieces, each adding up until the end.
     tables: Mutex<Vec<Vec<u64>>>,
     job: &'a Job,
@@ -154,7 +171,7 @@ impl Writing<'_> {
     fn piece(&self, worker: &mut Worker, piece: Piece) -> Result<Part, Error> {
         let input = &self.inputs[piece.file as usize];
         let picks = &self.picks[piece.picks.clone()];
-        let Worker { hasher, buffer, text } = worker;
+        let Worker { ngrams, buffer, text } = worker;
         let table = self.tables.lock().unwrap_or_else(|e| e.into_inner()).pop();
         let mut counts = table.unwrap_or_else(|| vec![0; self.buckets as usize]);
         let columns = self.added.map(|added| added.columns(&input.name, picks)).transpose()?;
@@ -162,7 +179,7 @@ impl Writing<'_> {
         let mut at = piece.picks.start;
         let mut look = |text: &str| -> Result<(), Error> {
             if self.picks[at].table.is_some() {
-                let stats = hasher.count(text, &mut counts, self.job)?;
+                let stats = self.count(ngrams, at, text, &mut counts)?;
                 totals.records += 1;
                 totals.tokens += u64::from(stats.tokens);
                 totals.features += stats.features;
@@ -185,6 +202,24 @@ impl Writing<'_> {
         self.tables.lock().unwrap_or_else(|e| e.into_inner()).push(counts);
         let encoded = encoded.filter(|_| totals.records > 0);
         Ok(Part { file: piece.file, totals, encoded, texts })
+    }
+
+    /// Adds the n-grams of a pick, whose text is given, to `counts`.
+    fn count(
+        &self,
+        ngrams: &mut Ngrams,
+        pick: usize,
+        text: &str,
+        counts: &mut [u64],
+    ) -> Result<Stats, Error> {
+        match ngrams {
+            Ngrams::Kept(features, memory) => {
+                let span = &self.spans[pick];
+                features.count(span, memory, counts)?;
+                Ok(Stats { tokens: span.tokens, features: span.features })
+            }
+            Ngrams::Hashed(hasher) => Ok(hasher.count(text, counts, self.job)?),
+        }
     }
 }
 

@@ -82,7 +82,8 @@ fn a_stopped_job_ends_every_pass_and_leaves_nothing() {
         let mut output =
             if out.extension().is_some() { Output::file(&out, false) } else { Output::folder(&out, false) }
                 .unwrap();
-        let result = write_chosen(&inputs, &read, &chosen, Some(&mut output), &write_options(None), &job);
+        let result =
+            write_chosen(&inputs, &read, &chosen, Some(&mut output), &write_options(None), None, &job);
         assert_eq!(result.err().unwrap().code(), "ERR_TAMIS_ABORTED");
         drop(output);
     }

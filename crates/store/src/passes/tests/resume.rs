@@ -179,7 +179,15 @@ fn kept_ngrams_score_as_the_texts_do() {
         assert_eq!(kept.seen.files, by_text.seen.files);
         assert_eq!(kept.sample.columns(), sample);
         assert_eq!(kept.pieces.len(), shards.len());
-        assert_eq!(kept.choose(&budgets, 4).unwrap().picks, picks);
+        let chosen = kept.choose(&budgets, 4).unwrap();
+        assert_eq!(chosen.picks, picks);
+        // What was chosen has the same n-grams.
+        let how = WriteOptions { threads, ..write_options(None) };
+        let [by_text, by_ngrams] = [None, Some(&features)]
+            .map(|features| write_chosen(&inputs, &read, &chosen, None, &how, features, &job).unwrap());
+        assert_eq!(by_ngrams.counts, by_text.counts);
+        assert_eq!(by_ngrams.totals, by_text.totals);
+        assert_eq!(by_ngrams.misses, by_text.misses);
         drop(features);
         assert!(!state.scratch("features").exists());
         // What the pass left of its shards is gone on from without the n-grams.
