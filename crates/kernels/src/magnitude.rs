@@ -4,7 +4,7 @@
 //! kept and how many items of exactly that rank are: two passes for float32, four for float64, O(n) each, in parallel.
 //! Equal magnitudes are kept in order, lower index first. Memory: one histogram of 65,536 counts a thread.
 
-mod bracket;
+pub(crate) mod bracket;
 
 use crate::job::{Aborted, Job};
 use crate::real::{Real, Stopped};
@@ -208,6 +208,18 @@ impl<T: Real> Cut<T> {
     /// Keeps `kept` of the `equal` items at the threshold.
     pub(crate) fn new(threshold: u64, kept: u64, equal: u64) -> Self {
         Cut { threshold, left: (kept < equal).then_some(kept), of: PhantomData }
+    }
+
+    /// The rank at which the cut is.
+    pub(crate) fn threshold(&self) -> u64 {
+        self.threshold
+    }
+
+    /// How many of the next `equal` items at the threshold are kept: the first ones.
+    pub(crate) fn take(&mut self, equal: u64) -> u64 {
+        let taken = self.left.map_or(equal, |left| left.min(equal));
+        self.left = self.left.map(|left| left - taken);
+        taken
     }
 
     /// What is kept of the next part. Parts are asked for in order, each once.

@@ -1,10 +1,12 @@
 //! Ternary numbers: of the largest magnitudes the signs, and one scale for all; packed in two masks of bits.
 //!
 //! `positive` and `negative` hold a bit an item ([`crate::bits`]), never both of one item: 2 bits an item and a scale.
-//! [`ternarize`] ranks several tensors as one vector and reads it in a pass for the moments, two for the cut and one for
-//! the signs, in parallel; the same bytes for any number of threads.
+//! [`ternarize`] ranks several tensors as one vector and reads it once where a sample tells about where to cut (`sift`),
+//! else in a pass for the moments, two for the cut and one for the signs, in parallel; the same bytes for any number of
+//! threads.
 
 mod multiply;
+mod sift;
 
 pub(crate) use multiply::add_masked;
 #[cfg(target_arch = "x86_64")]
@@ -21,6 +23,7 @@ use crate::real::{Real, Stopped};
 use crate::sums::{BLOCK, sum_by};
 use crate::{tasks, threads};
 use rayon::prelude::*;
+use sift::Sifted;
 use std::fmt;
 
 /// What the signs are multiplied with.
@@ -86,6 +89,25 @@ pub fn ternarize<T: Real>(
     if n == 0 {
         return Err(TernarizeError::Empty);
     }
+    let keep = keep_count(density, n as u64);
+    let at_once = if keep < n as u64 { sift::sift(parts, keep, job)? } else { None };
+    let Sifted { parts: signs, nonzeros, moments, mut cut } = match at_once {
+        Some(found) => found,
+        None => in_passes(parts, keep, n as u64, job)?,
+    };
+    let mut sum = 0.0;
+    if scale == Scale::MeanAbs {
+        parts.iter().try_for_each(|x| add_kept(x, cut.part(x), &mut sum, job))?;
+    }
+    let scale = match scale {
+        Scale::Std(alpha) => alpha * moments.std(),
+        Scale::MeanAbs => sum / keep as f64,
+    };
+    Ok(Ternary { parts: signs, scale: scale as f32, nonzeros })
+}
+
+/// What [`sift::sift`] finds, for numbers of any kind.
+fn in_passes<T: Real>(parts: &[&[T]], keep: u64, n: u64, job: &Job) -> Result<Sifted<T>, TernarizeError> {
     let mut moments = Moments::default();
     for (part, x) in parts.iter().enumerate() {
         moments.add(x, job).map_err(|stopped| match stopped {
@@ -93,29 +115,21 @@ pub fn ternarize<T: Real>(
             Stopped::Aborted => TernarizeError::Aborted,
         })?;
     }
-    let keep = keep_count(density, n as u64);
-    let mut cut = if keep == n as u64 {
+    let cut = if keep == n {
         Cut::all()
     } else {
         // Nothing is left to be not finite.
         select_parts(parts, keep, job).map_err(|_| TernarizeError::Aborted)?
     };
-    let (mut nonzeros, mut sum) = (0, 0.0);
+    let mut next = cut.clone();
+    let mut nonzeros = 0;
     let mut signs = Vec::with_capacity(parts.len());
     for x in parts {
-        let cut = cut.part(x);
-        let (mut positive, mut negative) = (vec![0; bytes_of(x.len())], vec![0; bytes_of(x.len())]);
-        nonzeros += pack_signs(x, cut, &mut positive, &mut negative, job)?;
-        if scale == Scale::MeanAbs {
-            add_kept(x, cut, &mut sum, job)?;
-        }
-        signs.push(Signs { positive, negative });
+        let mut own = Signs { positive: vec![0; bytes_of(x.len())], negative: vec![0; bytes_of(x.len())] };
+        nonzeros += pack_signs(x, next.part(x), &mut own.positive, &mut own.negative, job)?;
+        signs.push(own);
     }
-    let scale = match scale {
-        Scale::Std(alpha) => alpha * moments.std(),
-        Scale::MeanAbs => sum / keep as f64,
-    };
-    Ok(Ternary { parts: signs, scale: scale as f32, nonzeros })
+    Ok(Sifted { parts: signs, nonzeros, moments, cut })
 }
 
 /// Packs the signs of what a cut keeps of a part; returns how many are not 0. Runs in parallel.

@@ -21,14 +21,7 @@ const LONG: usize = 1 << 20;
 /// # Errors
 /// [`Stopped::NotFinite`] for a NaN or infinity.
 pub(super) fn select<T: Real>(parts: &[&[T]], keep: u64, job: &Job) -> Result<Option<Cut<T>>, Stopped> {
-    let n: usize = parts.iter().map(|part| part.len()).sum();
-    if n < LONG {
-        return Ok(None);
-    }
-    let [low, high] = match bounds(parts, keep as f64 / n as f64, n) {
-        Some(bounds) => bounds,
-        None => return Ok(None),
-    };
+    let Some([low, high]) = bounds(parts, keep) else { return Ok(None) };
     let cpu = Cpu::current();
     let (mut above, mut between): (u64, Vec<u64>) = (0, Vec::new());
     for part in parts {
@@ -41,19 +34,31 @@ pub(super) fn select<T: Real>(parts: &[&[T]], keep: u64, job: &Job) -> Result<Op
             between.extend(found);
         }
     }
+    Ok(cut_between(keep, above, &mut between))
+}
+
+/// The cut, if it lies among these ranks, with so many items above them; reorders them.
+pub(crate) fn cut_between<T: Real>(keep: u64, above: u64, between: &mut [u64]) -> Option<Cut<T>> {
     if keep <= above || keep - above > between.len() as u64 {
-        return Ok(None);
+        return None;
     }
     let wanted = (keep - above) as usize;
     let (better, &mut threshold, _) = between.select_nth_unstable_by(wanted - 1, |a, b| b.cmp(a));
     let better = better.iter().filter(|&&rank| rank > threshold).count();
     let equal = between.iter().filter(|&&rank| rank == threshold).count();
-    Ok(Some(Cut::new(threshold, (wanted - better) as u64, equal as u64)))
+    Some(Cut::new(threshold, (wanted - better) as u64, equal as u64))
 }
 
 /// The ranks of two magnitudes, the lower first: near certainly the smallest that is kept is not below the first and not above the
 /// second, and not many items lie between.
-fn bounds<T: Real>(parts: &[&[T]], share: f64, n: usize) -> Option<[u64; 2]> {
+///
+/// `None` for few items, and where a sample tells nothing.
+pub(crate) fn bounds<T: Real>(parts: &[&[T]], keep: u64) -> Option<[u64; 2]> {
+    let n: usize = parts.iter().map(|part| part.len()).sum();
+    if n < LONG {
+        return None;
+    }
+    let share = keep as f64 / n as f64;
     let step = n / SAMPLE;
     let mut sample = Vec::with_capacity(SAMPLE);
     let (mut part, mut before) = (0, 0);
@@ -80,6 +85,9 @@ fn bounds<T: Real>(parts: &[&[T]], share: f64, n: usize) -> Option<[u64; 2]> {
     (inside as f64 <= 4.0 * spread).then_some([low, high])
 }
 
+/// Ranks between the bounds that a task may have before the sample counts as wrong.
+pub(crate) const CROWDED: usize = tasks::TASK / 4;
+
 /// What a task found.
 struct Found {
     /// Items above both bounds.
@@ -102,7 +110,7 @@ fn look<T: Real>(x: &[T], low: u64, high: u64, cpu: Cpu) -> Found {
             between.push(group[left.trailing_zeros() as usize].magnitude());
             left &= left - 1;
         }
-        if between.len() > tasks::TASK / 4 {
+        if between.len() > CROWDED {
             return Found { above, between: None, finite: true };
         }
     }
