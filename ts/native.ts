@@ -59,6 +59,9 @@ export interface Native
   philox(n: number, seed: bigint, stream: number, job?: NativeJob): Now<Uint32Array>
   below(n: number, bound: number, seed: bigint, stream: number, job?: NativeJob): Now<Uint32Array>
   permutation(n: number, seed: bigint, stream: number, job?: NativeJob): Now<Uint32Array>
+  wordsInto(out: Uint32Array, bound: number | undefined, seed: bigint, stream: number): void
+  drawInto32(distribution: Distribution, out: Float32Array, seed: bigint, stream: number): void
+  drawInto64(distribution: Distribution, out: Float64Array, seed: bigint, stream: number): void
   draw32(
     distribution: Distribution,
     n: number,

@@ -180,3 +180,36 @@ test('thousands of calls at once share the threads', async (t) => {
   const results = await Promise.all(calls)
   t.deepEqual(results[4321], kernels.philoxSync(4, { stream: 4321 }))
 })
+
+test('a call that blocks fills memory of the caller, and refuses what is none for it', (t) => {
+  for (const [name, f, g] of [
+    ['uniform', kernels.uniformSync, kernels.uniform],
+    ['normal', kernels.normalSync, kernels.normal],
+    ['gumbel', kernels.gumbelSync, kernels.gumbel],
+  ] as const) {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const all = dtype === 'float32' ? new Float32Array(70_010) : new Float64Array(70_010)
+      const out = all.subarray(3, 70_004)
+      const drawn = f(out.length, { seed: 5, stream: 2, dtype, out })
+      t.is(drawn.data, out)
+      t.deepEqual(drawn, f(out.length, { seed: 5, stream: 2, dtype }), name)
+      t.deepEqual([...all.subarray(0, 3), ...all.subarray(70_004)], Array(9).fill(0), name)
+      t.throws(() => f(4, { dtype, out }), { code: 'ERR_TAMIS_SHAPE', message: /^out: / })
+      t.throws(() => f(2, { dtype, out: new Uint32Array(2) as never }), { code: 'ERR_TAMIS_TYPE' })
+    }
+    t.throws(() => f(2, { out: new Float64Array(2) }), { code: 'ERR_TAMIS_TYPE', message: /Float32Array/ })
+    const shared = new Float32Array(new SharedArrayBuffer(8))
+    t.throws(() => f(2, { out: shared }), { code: 'ERR_TAMIS_TYPE', message: /SharedArrayBuffer/ })
+    t.deepEqual(f(2, { out: undefined }), f(2), name)
+    t.deepEqual(f(0, { out: new Float32Array() }).dims, [0])
+    void t.throwsAsync(g(2, { out: new Float32Array(2) } as never), { message: /unknown option "out"/ })
+  }
+  const out = new Uint32Array(9)
+  t.is(kernels.philoxSync(9, { seed: 1, out }).data, out)
+  t.deepEqual(out, kernels.philoxSync(9, { seed: 1 }).data)
+  t.is(kernels.belowSync(9, 7, { seed: 1, out }).data, out)
+  t.deepEqual(out, kernels.belowSync(9, 7, { seed: 1 }).data)
+  t.throws(() => kernels.belowSync(9, 0, { out }), { message: /bound/ })
+  t.throws(() => kernels.philoxSync(8, { out }), { code: 'ERR_TAMIS_SHAPE' })
+  t.throws(() => kernels.philoxSync(9, { out: new Int32Array(9) as never }), { code: 'ERR_TAMIS_TYPE' })
+})

@@ -74,6 +74,7 @@ export {
   below,
   belowSync,
   type DrawOptions,
+  type Filled,
   gumbel,
   gumbelSync,
   normal,

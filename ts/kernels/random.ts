@@ -4,6 +4,7 @@
  * machine, for any number of threads.
  * @module
  */
+import { TamisError } from '../errors.js'
 import { type Distribution, native } from '../native.js'
 import {
   checkCount,
@@ -15,8 +16,8 @@ import {
   parseStream,
   type Seed,
 } from '../options.js'
-import { type Cancellable, now, type Operation, promised } from '../run.js'
-import type { Tensor, TensorData } from '../tensor.js'
+import { atOnce, type Cancellable, now, type Operation, promised } from '../run.js'
+import { checkTensor, type Tensor, type TensorData } from '../tensor.js'
 
 /** Where draws come from. */
 export interface DrawOptions {
@@ -32,10 +33,32 @@ export interface RealDrawOptions extends DrawOptions {
   dtype?: 'float32' | 'float64' | undefined
 }
 
+/** Memory for a result that the caller has already: filling it costs a tenth of memory that was never touched. */
+export interface Filled<A> {
+  /**
+   * An array of the result's type and length, which becomes the result's data; on no `SharedArrayBuffer`. Default: a new
+   * one. Only calls that block take it: a promise would write to memory that the caller may use meanwhile.
+   */
+  out?: A | undefined
+}
+
 /** Real draws. */
 export type RealDraws = Tensor<'float32' | 'float64'>
 
 const DRAW = ['seed', 'stream'] as const
+const REAL = [...DRAW, 'dtype'] as const
+
+/** The caller's memory for n items of a type. */
+function checkOut<T extends 'uint32' | 'float32' | 'float64'>(
+  type: T,
+  n: number,
+  out: unknown,
+): TensorData[T] {
+  const { data } = checkTensor<T>('out', { type, dims: [n], data: out })
+  // What lies on shared memory comes back as a copy.
+  if (data === out) return data
+  throw new TamisError('ERR_TAMIS_TYPE', 'out must not lie on a SharedArrayBuffer')
+}
 
 function drawArguments(o: DrawOptions): [bigint, number] {
   return [parseSeed(o.seed), parseStream(o.stream)]
@@ -57,17 +80,35 @@ function vector<T extends Tensor['type']>(type: T, data: TensorData[T]): Tensor<
 
 const asUint32 = (data: Uint32Array) => vector('uint32', data)
 
-function words(n: number, options: DrawOptions | undefined): Words {
-  const draw = drawArguments(checkOptions('options', options, DRAW))
+function words(n: number, options: DrawOptions): Words {
+  const draw = drawArguments(options)
   const count = checkDraws(n, 4)
   return { call: (job) => native.philox(count, ...draw, job), finish: asUint32 }
 }
 
-function integers(n: number, bound: number, options: DrawOptions | undefined): Words {
-  const draw = drawArguments(checkOptions('options', options, DRAW))
+function integers(n: number, bound: number, options: DrawOptions): Words {
+  const draw = drawArguments(options)
   const count = checkDraws(n, 4)
-  const checkedBound = checkInteger('bound', bound, 1, 2 ** 32)
+  const checkedBound = checkBound(bound)
   return { call: (job) => native.below(count, checkedBound, ...draw, job), finish: asUint32 }
+}
+
+function checkBound(bound: number): number {
+  return checkInteger('bound', bound, 1, 2 ** 32)
+}
+
+/** Words, or integers below a bound, at once. */
+function wordsNow(
+  n: number,
+  bound: number | undefined,
+  options: (DrawOptions & Filled<Uint32Array>) | undefined,
+): Tensor<'uint32'> {
+  const o = checkOptions('options', options, [...DRAW, 'out'])
+  if (o.out === undefined) return now(bound === undefined ? words(n, o) : integers(n, bound, o))
+  const draw = drawArguments(o)
+  const out = checkOut('uint32', checkCount('n', n), o.out)
+  atOnce(() => native.wordsInto(out, bound === undefined ? undefined : checkBound(bound), ...draw))
+  return asUint32(out)
 }
 
 function order(n: number, options: DrawOptions | undefined): Words {
@@ -76,15 +117,41 @@ function order(n: number, options: DrawOptions | undefined): Words {
   return { call: (job) => native.permutation(count, ...draw, job), finish: asUint32 }
 }
 
-function reals(distribution: Distribution, n: number, options: RealDrawOptions | undefined): Reals {
-  const o = checkOptions('options', options, [...DRAW, 'dtype'])
+const asReals = (data: Float32Array | Float64Array): RealDraws =>
+  data instanceof Float32Array ? vector('float32', data) : vector('float64', data)
+
+function reals(distribution: Distribution, n: number, o: RealDrawOptions): Reals {
   const draw = drawArguments(o)
-  const dtype = checkOneOf('dtype', o.dtype ?? 'float32', ['float32', 'float64'])
+  const dtype = checkDtype(o)
   const count = checkDraws(n, dtype === 'float32' ? 12 : 8)
   return {
     call: (job) => (dtype === 'float32' ? native.draw32 : native.draw64)(distribution, count, ...draw, job),
-    finish: (data) => (data instanceof Float32Array ? vector('float32', data) : vector('float64', data)),
+    finish: asReals,
   }
+}
+
+function checkDtype({ dtype }: RealDrawOptions): 'float32' | 'float64' {
+  return checkOneOf('dtype', dtype ?? 'float32', ['float32', 'float64'])
+}
+
+/** Real draws at once. */
+function realsNow(
+  distribution: Distribution,
+  n: number,
+  options: (RealDrawOptions & Filled<Float32Array | Float64Array>) | undefined,
+): RealDraws {
+  const o = checkOptions('options', options, [...REAL, 'out'])
+  if (o.out === undefined) return now(reals(distribution, n, o))
+  const draw = drawArguments(o)
+  const count = checkCount('n', n)
+  if (checkDtype(o) === 'float32') {
+    const out = checkOut('float32', count, o.out)
+    atOnce(() => native.drawInto32(distribution, out, ...draw))
+    return vector('float32', out)
+  }
+  const out = checkOut('float64', count, o.out)
+  atOnce(() => native.drawInto64(distribution, out, ...draw))
+  return vector('float64', out)
 }
 
 /**
@@ -97,12 +164,12 @@ function reals(distribution: Distribution, n: number, options: RealDrawOptions |
  * console.log(data) // Uint32Array(4) [ 1713891541, 3781805453, 3159862348, 2600524760 ]
  */
 export async function philox(n: number, options?: DrawOptions & Cancellable): Promise<Tensor<'uint32'>> {
-  return promised(options, (o) => words(n, o))
+  return promised(options, (o) => words(n, checkOptions('options', o, DRAW)))
 }
 
 /** {@link philox}, at once. */
-export function philoxSync(n: number, options?: DrawOptions): Tensor<'uint32'> {
-  return now(words(n, options))
+export function philoxSync(n: number, options?: DrawOptions & Filled<Uint32Array>): Tensor<'uint32'> {
+  return wordsNow(n, undefined, options)
 }
 
 /**
@@ -114,12 +181,22 @@ export function philoxSync(n: number, options?: DrawOptions): Tensor<'uint32'> {
  * const u = await kernels.uniform(1000, { seed: 5, stream: 2, dtype: 'float64' })
  */
 export async function uniform(n: number, options?: RealDrawOptions & Cancellable): Promise<RealDraws> {
-  return promised(options, (o) => reals('uniform', n, o))
+  return promised(options, (o) => reals('uniform', n, checkOptions('options', o, REAL)))
 }
 
-/** {@link uniform}, at once. */
-export function uniformSync(n: number, options?: RealDrawOptions): RealDraws {
-  return now(reals('uniform', n, options))
+/**
+ * {@link uniform}, at once.
+ * @throws TamisError `out` too
+ * @example
+ * import { kernels } from 'tamis'
+ * const out = new Float32Array(1000)
+ * for (let stream = 0; stream < 3; stream++) kernels.uniformSync(1000, { stream, out })
+ */
+export function uniformSync(
+  n: number,
+  options?: RealDrawOptions & Filled<Float32Array | Float64Array>,
+): RealDraws {
+  return realsNow('uniform', n, options)
 }
 
 /**
@@ -132,12 +209,15 @@ export function uniformSync(n: number, options?: RealDrawOptions): RealDraws {
  * const z = await kernels.normal(1000, { seed: 9 })
  */
 export async function normal(n: number, options?: RealDrawOptions & Cancellable): Promise<RealDraws> {
-  return promised(options, (o) => reals('normal', n, o))
+  return promised(options, (o) => reals('normal', n, checkOptions('options', o, REAL)))
 }
 
 /** {@link normal}, at once. */
-export function normalSync(n: number, options?: RealDrawOptions): RealDraws {
-  return now(reals('normal', n, options))
+export function normalSync(
+  n: number,
+  options?: RealDrawOptions & Filled<Float32Array | Float64Array>,
+): RealDraws {
+  return realsNow('normal', n, options)
 }
 
 /**
@@ -150,12 +230,15 @@ export function normalSync(n: number, options?: RealDrawOptions): RealDraws {
  * const g = await kernels.gumbel(1000, { seed: 6, stream: 1, dtype: 'float64' })
  */
 export async function gumbel(n: number, options?: RealDrawOptions & Cancellable): Promise<RealDraws> {
-  return promised(options, (o) => reals('gumbel', n, o))
+  return promised(options, (o) => reals('gumbel', n, checkOptions('options', o, REAL)))
 }
 
 /** {@link gumbel}, at once. */
-export function gumbelSync(n: number, options?: RealDrawOptions): RealDraws {
-  return now(reals('gumbel', n, options))
+export function gumbelSync(
+  n: number,
+  options?: RealDrawOptions & Filled<Float32Array | Float64Array>,
+): RealDraws {
+  return realsNow('gumbel', n, options)
 }
 
 /**
@@ -190,10 +273,14 @@ export async function below(
   bound: number,
   options?: DrawOptions & Cancellable,
 ): Promise<Tensor<'uint32'>> {
-  return promised(options, (o) => integers(n, bound, o))
+  return promised(options, (o) => integers(n, bound, checkOptions('options', o, DRAW)))
 }
 
 /** {@link below}, at once. */
-export function belowSync(n: number, bound: number, options?: DrawOptions): Tensor<'uint32'> {
-  return now(integers(n, bound, options))
+export function belowSync(
+  n: number,
+  bound: number,
+  options?: DrawOptions & Filled<Uint32Array>,
+): Tensor<'uint32'> {
+  return wordsNow(n, bound, options)
 }

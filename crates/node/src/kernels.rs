@@ -32,18 +32,20 @@ pub fn below<'env>(
     job: Option<&Job>,
 ) -> Result<Now<'env, Uint32Array>> {
     let draws = Philox::new(word(&seed), stream);
-    let bound = bound as u64;
     let work = move |_: &job::Job| {
-        if !(1..=1 << 32).contains(&bound) {
-            return Err(Failure::range(format!(
-                "bound must be an integer from 1 to 4294967296, got {bound}"
-            )));
-        }
         let mut out = vec![0; n as usize];
-        draws.below(0, bound, &mut out);
+        draws.below(0, checked_bound(bound)?, &mut out);
         Ok(out)
     };
     run(env, job, work, Uint32Array::new)
+}
+
+fn checked_bound(bound: f64) -> std::result::Result<u64, Failure> {
+    let integer = bound as u64;
+    if (1..=1 << 32).contains(&integer) {
+        return Ok(integer);
+    }
+    Err(Failure::range(format!("bound must be an integer from 1 to 4294967296, got {bound}")))
 }
 
 #[napi]
@@ -77,7 +79,7 @@ pub fn draw64<'env>(
     job: Option<&Job>,
 ) -> Result<Now<'env, Float64Array>> {
     let draws = Philox::new(word(&seed), stream);
-    run(env, job, move |_| Ok(real64(&draws, &distribution, n)), Float64Array::new)
+    run(env, job, move |_| Ok(real64(&draws, &distribution, n as usize)), Float64Array::new)
 }
 
 /// Real draws in float32: `uniform` in its one-word form, the others rounded from float64.
@@ -93,19 +95,78 @@ pub fn draw32<'env>(
     let draws = Philox::new(word(&seed), stream);
     let work = move |_: &job::Job| match distribution {
         Distribution::Uniform => Ok(draws.first_uniform(n as usize)),
-        _ => Ok(real64(&draws, &distribution, n).into_iter().map(|x| x as f32).collect()),
+        _ => Ok(real64(&draws, &distribution, n as usize).into_iter().map(|x| x as f32).collect()),
     };
     run(env, job, work, Float32Array::new)
 }
 
-fn real64(draws: &Philox, distribution: &Distribution, n: u32) -> Vec<f64> {
-    let mut out = vec![0.0; n as usize];
-    match distribution {
-        Distribution::Uniform => draws.uniform64(0, &mut out),
-        Distribution::Normal => draws.normal(&mut out),
-        Distribution::Gumbel => draws.gumbel(0, &mut out),
-    }
+fn real64(draws: &Philox, distribution: &Distribution, n: usize) -> Vec<f64> {
+    let mut out = vec![0.0; n];
+    fill64(draws, distribution, &mut out);
     out
+}
+
+fn fill64(draws: &Philox, distribution: &Distribution, out: &mut [f64]) {
+    match distribution {
+        Distribution::Uniform => draws.uniform64(0, out),
+        Distribution::Normal => draws.normal(out),
+        Distribution::Gumbel => draws.gumbel(0, out),
+    }
+}
+
+/// [`philox`], or [`below`] if there is a bound, into the caller's memory.
+#[napi]
+pub fn words_into(mut out: Uint32ArraySlice, bound: Option<f64>, seed: BigInt, stream: u32) -> Result<()> {
+    let draws = Philox::new(word(&seed), stream);
+    // SAFETY: JavaScript waits for this call, and the front refuses memory that other threads see.
+    let out = unsafe { out.as_mut() };
+    guard(|| {
+        match bound {
+            None => draws.words(0, out),
+            Some(bound) => draws.below(0, checked_bound(bound)?, out),
+        }
+        Ok(())
+    })
+}
+
+/// [`draw64`] into the caller's memory.
+#[napi]
+pub fn draw_into64(
+    distribution: Distribution,
+    mut out: Float64ArraySlice,
+    seed: BigInt,
+    stream: u32,
+) -> Result<()> {
+    let draws = Philox::new(word(&seed), stream);
+    // SAFETY: as in `words_into`.
+    let out = unsafe { out.as_mut() };
+    guard(|| {
+        fill64(&draws, &distribution, out);
+        Ok(())
+    })
+}
+
+/// [`draw32`] into the caller's memory.
+#[napi]
+pub fn draw_into32(
+    distribution: Distribution,
+    mut out: Float32ArraySlice,
+    seed: BigInt,
+    stream: u32,
+) -> Result<()> {
+    let draws = Philox::new(word(&seed), stream);
+    // SAFETY: as in `words_into`.
+    let out = unsafe { out.as_mut() };
+    guard(|| {
+        match distribution {
+            Distribution::Uniform => draws.uniform(0, out),
+            _ => {
+                let wide = real64(&draws, &distribution, out.len());
+                out.iter_mut().zip(wide).for_each(|(out, x)| *out = x as f32);
+            }
+        }
+        Ok(())
+    })
 }
 
 #[napi(object)]
