@@ -1,19 +1,15 @@
 /**
- * The section of a kernel's workload: its table, the bars, and time against size.
+ * The section of a kernel's workload: its table and the bars.
  * @module
  */
-import type { KernelEngine, KernelRun, KernelWorkload, Scaling } from './kernel-workload.js'
+import type { KernelEngine, KernelRun, KernelWorkload } from './kernel-workload.js'
 import { describeMachine } from './limits.js'
+import { median } from './statistics.js'
 
 /** All runs of an engine with a number of threads. */
 export interface MeasuredEngine {
   engine: KernelEngine
   threads: number
-  runs: KernelRun[]
-}
-
-export interface MeasuredScaling {
-  scaling: Scaling
   runs: KernelRun[]
 }
 
@@ -25,7 +21,6 @@ export function kernelReport(
   rounds: number,
   measured: readonly MeasuredEngine[],
   limits: ReadonlyMap<number, number | undefined>,
-  scalings: readonly MeasuredScaling[],
 ): { text: string; held: boolean } {
   const lines = [
     `## ${workload.name}`,
@@ -43,10 +38,10 @@ export function kernelReport(
   const verdicts = [
     ...bars(workload, measured),
     ...shares(workload, measured, limits),
+    ...memory(workload, measured),
     ...agreement(measured),
   ]
   if (verdicts.length > 0) lines.push('', ...verdicts.map(({ line }) => line))
-  for (const scaling of scalings) lines.push('', ...growth(scaling))
   return { text: lines.join('\n'), held: verdicts.every(({ held }) => held) }
 }
 
@@ -66,6 +61,7 @@ function table(
   limits: ReadonlyMap<number, number | undefined>,
 ): string[] {
   const limited = workload.limit !== undefined
+  const weighed = measured.some((m) => m.runs.some((run) => run.megabytes !== undefined))
   const noted = [...new Set(measured.flatMap((m) => m.runs.flatMap((run) => Object.keys(run.notes ?? {}))))]
   const head = [
     'engine',
@@ -74,6 +70,7 @@ function table(
     'range',
     'tamis is faster by',
     ...(limited ? ['of the limit'] : []),
+    ...(weighed ? ['peak MB'] : []),
     ...noted,
   ]
   const rows = measured.map((m) => {
@@ -87,6 +84,7 @@ function table(
       `${time(Math.min(...all))}-${time(Math.max(...all))}`,
       own === undefined || m.engine.name === 'tamis' ? '' : ratio(seconds(m) / seconds(own)),
       ...(limited ? [share === undefined ? '' : percent(share)] : []),
+      ...(weighed ? [peak(m)?.toFixed(0) ?? ''] : []),
       ...noted.map((name) => String(m.runs.at(-1)?.notes?.[name] ?? '')),
     ]
   })
@@ -142,7 +140,31 @@ function shareOf(
   const perSecond = limits.get(m.threads)
   if (limit === undefined || perSecond === undefined) return undefined
   const units = 'own' in limit ? limit.units : limit.of === 'matrix' ? work?.multiplyAdds : work?.bytes
-  return units === undefined ? undefined : units / seconds(m) / perSecond
+  return units === undefined ? undefined : units / limitedSeconds(m) / perSecond
+}
+
+/** Bars of memory: against a rival of as many threads, or in megabytes. */
+function memory({ memory = [] }: KernelWorkload, measured: readonly MeasuredEngine[]): Verdict[] {
+  const weighed = measured.flatMap((m) => {
+    const megabytes = peak(m)
+    return megabytes === undefined ? [] : [{ ...m, megabytes }]
+  })
+  return weighed
+    .filter((m) => m.engine.name === 'tamis')
+    .flatMap((own) =>
+      memory.flatMap((bar) => {
+        const got = `${threadsOf(own.threads)}: a peak of ${own.megabytes.toFixed(0)} MB`
+        if ('megabytes' in bar) {
+          return [verdict(own.megabytes <= bar.megabytes, `${got}, wanted ${bar.megabytes} MB at most`)]
+        }
+        const rivals = weighed.filter((m) => m.engine.name === bar.rival)
+        const met = rivals.find((m) => m.threads === own.threads) ?? rivals.at(-1)
+        if (met === undefined) return []
+        const share = own.megabytes / met.megabytes
+        const line = `${got} is ${percent(share)} of that of ${bar.rival}, wanted ${percent(bar.atMost)} at most`
+        return [verdict(share <= bar.atMost, line)]
+      }),
+    )
 }
 
 function agreement(measured: readonly MeasuredEngine[]): Verdict[] {
@@ -160,20 +182,6 @@ function agreement(measured: readonly MeasuredEngine[]): Verdict[] {
   return [verdict(odd.length === 0, line)]
 }
 
-function growth({ scaling, runs }: MeasuredScaling): string[] {
-  const times = runs.map((run) => median(run.seconds))
-  const points = scaling.sizes.map((size, i) => [Math.log(size), Math.log(times[i] as number)] as const)
-  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
-  const [x, y] = [mean(points.map((p) => p[0])), mean(points.map((p) => p[1]))]
-  const slope =
-    points.reduce((sum, p) => sum + (p[0] - x) * (p[1] - y), 0) /
-    points.reduce((sum, p) => sum + (p[0] - x) ** 2, 0)
-  const cells = scaling.sizes.map((size, i) => `${size}: ${time(times[i] as number)}`)
-  return [
-    `Seconds against ${scaling.of}: ${cells.join(', ')}. Fitted exponent ${slope.toFixed(2)}; the specification has ${scaling.exponent}.`,
-  ]
-}
-
 const threadsOf = (threads: number): string => `${threads} ${threads === 1 ? 'thread' : 'threads'}`
 const secondsOf =
   ({ part = 1 }: KernelEngine) =>
@@ -181,17 +189,20 @@ const secondsOf =
     median(run.seconds) / part
 const seconds = (m: MeasuredEngine): number => median(m.runs.map(secondsOf(m.engine)))
 
+/** Of the part of the work that is held to the machine's limit. */
+const limitedSeconds = (m: MeasuredEngine): number =>
+  median(m.runs.map((run) => (run.limited === undefined ? secondsOf(m.engine)(run) : median(run.limited))))
+
+/** The largest resident set of all runs, in megabytes. */
+function peak({ runs }: MeasuredEngine): number | undefined {
+  const all = runs.flatMap(({ megabytes }) => (megabytes === undefined ? [] : [megabytes]))
+  return all.length === 0 ? undefined : Math.max(...all)
+}
+
 /** The runs of tamis to compare with: of as many threads, or of one. */
 function ours(measured: readonly MeasuredEngine[], threads: number): MeasuredEngine | undefined {
   const all = measured.filter((m) => m.engine.name === 'tamis')
   return all.find((m) => m.threads === threads) ?? all[0]
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  const upper = sorted[half] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] as number) + upper) / 2
 }
 
 const time = (s: number): string => (s < 0.01 ? s.toExponential(2) : s.toPrecision(3))

@@ -21,6 +21,10 @@ export interface KernelRun {
   seconds: number[]
   /** What engines must agree on: a digest exactly, a number within 0.1 %. */
   check?: string | number
+  /** Seconds of what is held to the machine's limit, where that is not all of the work. */
+  limited?: number[]
+  /** The largest resident set. */
+  megabytes?: number
   /** Other figures for the table's notes, such as `p99`. */
   notes?: Record<string, number | string>
 }
@@ -47,10 +51,15 @@ export interface Bar {
   atLeast: number
 }
 
+/** The most memory at each of the threads: a share of a rival's, or megabytes. */
+export type MemoryBar = { rival: string; atMost: number } | { megabytes: number }
+
 export interface KernelWorkload {
   name: string
   about: string
   bars: readonly Bar[]
+  /** Peaks of memory that are allowed. */
+  memory?: readonly MemoryBar[]
   /** Which of the machine's limits the work is measured against, and the share of it that must be reached. */
   limit?: { of: keyof MachineLimits; atLeast: number } | OwnLimit
   /** Of one repetition. */
@@ -59,7 +68,6 @@ export interface KernelWorkload {
   setUp?(): void
   /** The first is tamis. */
   engines: readonly KernelEngine[]
-  scaling?: readonly Scaling[]
 }
 
 /** A limit that the workload measures itself: the command prints `{ "perSecond": x }` in its last line. */
@@ -69,14 +77,4 @@ export interface OwnLimit {
   /** Units of one repetition. */
   units: number
   command(threads: number): Command
-}
-
-/** Time against size; the command prints a {@link KernelRun}. */
-export interface Scaling {
-  /** What grows. */
-  of: string
-  sizes: readonly number[]
-  /** The exponent that the specification's Cost section gives. */
-  exponent: number
-  command(size: number): Command
 }

@@ -1,10 +1,10 @@
 /**
  * Measures the kernels beside their rivals.
  *
- *   npm run bench:kernels -- [WORKLOAD...] [--engine NAME...] [--rounds N] [--quick] [--save]
+ *   npm run bench:kernels -- [WORKLOAD...] [--engine NAME...] [--rounds N] [--repetitions N] [--quick] [--save]
  *
  * Every engine runs in a process of its own, which loads its data, warms up and repeats the work; rounds are
- * interleaved, and the table shows medians. `--save` puts the tables of the workloads that ran into KERNELS.md.
+ * interleaved, and the table shows medians. `--repetitions` bounds the timed repetitions of a process. `--save` puts the tables of the workloads that ran into KERNELS.md.
  * @module
  */
 import { spawnSync } from 'node:child_process'
@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Command } from './bench.js'
-import { kernelReport, type MeasuredEngine, type MeasuredScaling } from './kernel-report.js'
+import { kernelReport, type MeasuredEngine } from './kernel-report.js'
 import type { KernelRun, KernelWorkload, MachineLimits } from './kernel-workload.js'
 import { pythonEnvironment, tunedBlas } from './python.js'
 
@@ -26,12 +26,18 @@ const { values, positionals } = parseArgs({
   options: {
     engine: { type: 'string', multiple: true },
     rounds: { type: 'string' },
+    repetitions: { type: 'string' },
     quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
 if (!(rounds >= 1)) throw new Error(`--rounds must be a positive number, got ${values.rounds}`)
+
+const repetitions = values.repetitions ?? (values.quick ? '1' : undefined)
+if (repetitions !== undefined && !(Number(repetitions) >= 1)) {
+  throw new Error(`--repetitions must be a positive number, got ${repetitions}`)
+}
 
 mkdirSync(DATA, { recursive: true })
 const numpy = pythonEnvironment('numpy')
@@ -74,8 +80,7 @@ function measure(workload: KernelWorkload): string {
   }
   const threads = [...new Set(measured.map((m) => m.threads))]
   const reached = new Map(threads.map((count) => [count, limitOf(workload, count)]))
-  const scaling = values.quick ? [] : (workload.scaling ?? []).map(grow)
-  const { text, held } = kernelReport(workload, rounds, measured, reached, scaling)
+  const { text, held } = kernelReport(workload, rounds, measured, reached)
   if (!held) process.exitCode = 1
   return text
 }
@@ -91,18 +96,14 @@ function limitOf({ limit }: KernelWorkload, threads: number): number | undefined
   return limits.get(threads)?.[limit.of]
 }
 
-function grow(scaling: NonNullable<KernelWorkload['scaling']>[number]): MeasuredScaling {
-  const runs = scaling.sizes.map((size) => {
-    console.error(`time against ${scaling.of}: ${size}`)
-    return run<KernelRun>(scaling.command(size))
-  })
-  return { scaling, runs }
-}
-
 function run<T>({ file, args, env }: Command): T {
   const options = {
     cwd: DATA,
-    env: { ...process.env, ...env },
+    env: {
+      ...process.env,
+      ...(repetitions !== undefined && { TAMIS_BENCH_REPETITIONS: repetitions }),
+      ...env,
+    },
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   } as const

@@ -3,6 +3,7 @@
  * @module
  */
 import type { DsirRun, Engine, Workload } from './bench.js'
+import { median } from './statistics.js'
 
 /** All runs of an engine with a number of threads. */
 export interface Measured {
@@ -138,13 +139,6 @@ const seconds = (m: Measured): number[] => m.runs.map((r) => r.seconds)
 const speed = (m: Measured): number => m.bytes / 1e6 / median(seconds(m))
 const ratio = (x: number): string => x.toFixed(x < 10 ? 2 : 1)
 const sentence = (s: string): string => `${s.charAt(0).toUpperCase()}${s.slice(1)}.`
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
-}
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((h, i) => Math.max(3, h.length, ...rows.map((row) => row[i]?.length ?? 0)))

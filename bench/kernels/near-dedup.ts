@@ -42,6 +42,7 @@ export const workload: KernelWorkload = {
   name: 'near-dedup',
   about: `Near duplicates among ${MEGABYTES / 1000} GB of JSON lines in ${FILES} files, 14 bands of 8 hashes, from files to files; the rival is given ${PART} MB. Shingles are each one's own: 13 characters, or 5 words.`,
   bars: [{ rival: 'datatrove', atLeast: 15 }],
+  memory: [{ rival: 'datatrove', atMost: 0.5 }, { megabytes: 300 }],
   setUp() {
     for (const megabytes of [MEGABYTES, PART]) {
       if (existsSync(folder(megabytes))) continue

@@ -18,8 +18,6 @@ export const workload: KernelWorkload = {
     { rival: 'numpy', atLeast: 2 },
     { rival: 'javascript', atLeast: 10 },
   ],
-  limit: { of: 'memory', atLeast: 0.5 },
-  work: { bytes: 4 * N },
   engines: [
     tamisEngine('`kernels.topKSync`', 'top-k.ts', ARGS),
     {

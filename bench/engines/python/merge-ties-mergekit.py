@@ -41,7 +41,8 @@ def work():
 
 timed(
     work,
-    repetitions=2,
+    repetitions=1,
+    warm=False,
     check=lambda out: mean_move(folder, out),
-    notes=lambda _: {"peak": f"{peak_megabytes():.0f} MB"},
+    megabytes=peak_megabytes,
 )

@@ -2,25 +2,33 @@
 
 import hashlib
 import json
+import os
 import time
 
 import numpy as np
 
 
-def timed(work, repetitions=5, check=None, notes=None):
-    """Runs the work once unmeasured and then several times; prints the line that the harness reads.
+# So many repetitions at most, whatever the program would do.
+MOST = int(os.environ.get("TAMIS_BENCH_REPETITIONS", 1 << 30))
+
+
+def timed(work, repetitions=5, check=None, notes=None, megabytes=None, warm=True):
+    """Runs the work once unmeasured (unless not `warm`) and then several times; prints the line that the harness reads.
 
     `check` makes of the last result what engines must agree on.
     """
-    result = work()
+    if warm:
+        work()
     seconds = []
-    for _ in range(repetitions):
+    for _ in range(min(repetitions, MOST)):
         started = time.perf_counter()
         result = work()
         seconds.append(time.perf_counter() - started)
     run = {"seconds": seconds}
     if check is not None:
         run["check"] = check(result)
+    if megabytes is not None:
+        run["megabytes"] = megabytes()
     if notes is not None:
         run["notes"] = notes(result)
     print(json.dumps(run))

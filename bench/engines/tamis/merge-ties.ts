@@ -27,7 +27,7 @@ await timed(
   {
     repetitions: 3,
     check: ({ files: [file = ''] }) => checksum(file),
-    notes: () => ({ peak: `${Math.round(peakMegabytes())} MB` }),
+    megabytes: peakMegabytes,
   },
 )
 

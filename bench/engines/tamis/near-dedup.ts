@@ -13,8 +13,6 @@ const [folder = '', bands, rows] = argv.slice(2)
 const shape = { bands: Number(bands), rows: Number(rows), numPerm: Number(bands) * Number(rows) }
 await timed(() => corpus.dedupFilesNear([folder], { ...shape, out: `${folder}-tamis`, force: true }), {
   repetitions: 2,
-  notes: ({ kept, records }) => ({
-    peak: `${Math.round(peakMegabytes())} MB`,
-    kept: `${((100 * kept) / records).toFixed(1)} %`,
-  }),
+  megabytes: peakMegabytes,
+  notes: ({ kept, records }) => ({ kept: `${((100 * kept) / records).toFixed(1)} %` }),
 })

@@ -28,6 +28,7 @@ await timed(
   {
     repetitions: 3,
     check: ({ scale }) => scale,
+    limited: ({ signs }) => signs,
     notes: ({ signs, bytes }) => ({ signs: signs.toFixed(2), bytes }),
   },
 )
