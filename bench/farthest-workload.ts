@@ -13,9 +13,13 @@ const [ROWS, WIDTH, KEEP] = [1_000_000, 128, 1000]
 /** Rows that the slower engines keep: each step is one pass, so that a part stands for all. */
 const [NUMPY_KEEP, JAVASCRIPT_KEEP] = [50, 12]
 
+/** Rows that apricot is given, since its memory is their square, and how many it keeps. */
+const [APRICOT_ROWS, APRICOT_KEEP] = [8000, 80]
+
 /** Rows of a kind, kept by the cosine from row 0 on. */
 export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number): KernelWorkload {
   const numpy = pythonEnvironment('numpy')
+  const apricot = pythonEnvironment('apricot')
   const file = fileURLToPath(new URL(`data/rows-${kind}-${ROWS}x${WIDTH}.f32`, import.meta.url))
   const args = (keep: number) => [file, String(WIDTH), String(keep)]
   return {
@@ -27,6 +31,7 @@ export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number)
     bars: [
       { rival: 'numpy', atLeast },
       { rival: 'javascript', atLeast: 30 },
+      { rival: 'apricot', atLeast: 30 },
     ],
     limit: { of: 'memory', atLeast: 0.8 },
     work: { bytes: 4 * ROWS * WIDTH * KEEP },
@@ -46,6 +51,32 @@ export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number)
         setUp: numpy.setUp,
         version: () => numpy.version('numpy'),
         command: (threads) => numpy.command('farthest-first.py', args(NUMPY_KEEP), threads, tunedBlas()),
+      },
+      {
+        name: 'numpy-shipped',
+        about: 'the same, its OpenBLAS as it is shipped',
+        threads: [1, 2],
+        part: NUMPY_KEEP / KEEP,
+        setUp: numpy.setUp,
+        version: () => numpy.version('numpy'),
+        command: (threads) => numpy.command('farthest-first.py', args(NUMPY_KEEP), threads),
+      },
+      {
+        name: 'apricot',
+        about:
+          `\`FacilityLocationSelection\`, lazy, cosine: the nearest it has (no Max-Min), of all pairs; ${APRICOT_KEEP} ` +
+          `of ${APRICOT_ROWS} rows, a rate in rows times kept`,
+        threads: [1],
+        part: (APRICOT_ROWS * APRICOT_KEEP) / (ROWS * KEEP),
+        setUp: apricot.setUp,
+        version: () => apricot.version('apricot-select', 'numba'),
+        command: (threads) =>
+          apricot.command(
+            'farthest-first-apricot.py',
+            [file, String(WIDTH), String(APRICOT_ROWS), String(APRICOT_KEEP)],
+            threads,
+            { NUMBA_NUM_THREADS: String(threads) },
+          ),
       },
       javascriptEngine('one loop over typed arrays a step', 'farthest-first.ts', args(JAVASCRIPT_KEEP), {
         part: JAVASCRIPT_KEEP / KEEP,

@@ -7,13 +7,14 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { javascriptEngine, nodeCommand, tamisEngine } from './engines/node.js'
 import type { Bar, KernelEngine, KernelWorkload } from './kernel-workload.js'
+import { packageVersion, setUpPackages } from './node-packages.js'
 import { pythonEnvironment, tunedBlas } from './python.js'
 
 const ROWS = Number(process.env.TAMIS_BENCH_KMEANS_ROWS ?? 100_000)
 const WIDTH = 384
 const K = 1024
-/** The part of the rows that plain JavaScript is given. */
-const PART = 0.01
+/** The part of the rows that JavaScript is given, k and more. */
+const PART = 0.02
 
 const vectors = pythonEnvironment('vectors')
 
@@ -80,11 +81,23 @@ export function kMeansWorkload({ name, about, clumps, iterations, bars }: KMeans
               ['numpy'],
               tunedBlas(),
             ),
+            rival('numpy-shipped', 'the same as it is shipped', 'numpy', ['numpy'], {}),
             javascriptEngine(
               `loops over typed arrays; on ${100 * PART} % of the rows`,
               'k-means.ts',
               [...args, String(PART)],
               { part: PART },
+            ),
+            javascriptEngine(
+              `the npm package, on ${100 * PART} % of the rows`,
+              'k-means-ml.ts',
+              [...args, String(PART)],
+              {
+                name: 'ml-kmeans',
+                part: PART,
+                setUp: setUpPackages,
+                version: () => packageVersion('ml-kmeans'),
+              },
             ),
           ]
         : [rival('scikit-learn-elkan', 'the same, `elkan`', 'elkan', ['scikit-learn'], tunedBlas())]),

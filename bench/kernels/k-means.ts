@@ -13,6 +13,7 @@ export const workload = kMeansWorkload({
     { rival: 'faiss-cpu', atLeast: 1.2 },
     { rival: 'scikit-learn', atLeast: 2 },
     { rival: 'numpy', atLeast: 1.1 },
+    { rival: 'ml-kmeans', atLeast: 50 },
     { rival: 'javascript', atLeast: 50 },
   ],
 })

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { javascriptEngine, nodeCommand, tamisEngine } from '../engines/node.js'
 import type { KernelEngine, KernelWorkload } from '../kernel-workload.js'
+import { packageVersion, setUpPackages } from '../node-packages.js'
 import { pythonEnvironment, tunedBlas } from '../python.js'
 
 const ROWS = Number(process.env.TAMIS_BENCH_ROWS ?? 1_000_000)
@@ -15,6 +16,7 @@ const WIDTH = 384
 const K = 10
 /** The part of the queries that plain JavaScript is given. */
 const PART = 0.005
+const USEARCH_PART = 0.1
 const file = (name: string): string => fileURLToPath(new URL(`../data/${name}.f32`, import.meta.url))
 const BASE = file(`normal-${ROWS}x${WIDTH}-1`)
 const FROM = file(`normal-${QUERIES}x${WIDTH}-2`)
@@ -71,13 +73,21 @@ export const workload: KernelWorkload = {
     ),
     rival('faiss-cpu-shipped', 'the same as it is shipped', 'faiss', ['faiss-cpu'], {}),
     rival('numpy', 'products in blocks of rows, `argpartition`, tuned', 'numpy', ['numpy'], tunedBlas()),
-    rival(
-      'usearch',
-      'exact search of the package usearch, whose npm package binds the same library',
-      'usearch',
-      ['usearch'],
-      {},
-    ),
+    rival('numpy-shipped', 'the same as it is shipped', 'numpy', ['numpy'], {}),
+    {
+      name: 'usearch',
+      about: `\`exactSearch\` of the npm package; ${100 * USEARCH_PART} % of the queries`,
+      threads: [1, 2],
+      part: USEARCH_PART,
+      setUp: setUpPackages,
+      version: () => packageVersion('usearch'),
+      command: (threads) =>
+        nodeCommand(
+          'javascript/nearest-usearch.ts',
+          [...ARGS, String(USEARCH_PART), String(threads)],
+          threads,
+        ),
+    },
     javascriptEngine(
       `loops over typed arrays; on ${100 * PART} % of the queries`,
       'nearest.ts',

@@ -1,6 +1,6 @@
 """The k nearest rows of a base by cosine.
 
-    python nearest.py faiss|numpy|usearch QUERIES BASE WIDTH K THREADS
+    python nearest.py faiss|numpy QUERIES BASE WIDTH K THREADS
 """
 
 import sys
@@ -8,6 +8,9 @@ import sys
 import numpy as np
 
 from timing import timed
+
+# Queries that every engine answers but the slowest.
+CHECKED = 50
 
 way, query_file, base_file = sys.argv[1:4]
 width, k, threads = map(int, sys.argv[4:])
@@ -42,11 +45,5 @@ def by_numpy():
     return search
 
 
-def by_usearch():
-    from usearch.index import MetricKind, search
-
-    return lambda: 1 - search(base, queries, k, MetricKind.Cos, exact=True, threads=threads).distances
-
-
-work = {"faiss": by_faiss, "numpy": by_numpy, "usearch": by_usearch}[way]()
-timed(work, repetitions=2, check=lambda scores: float(np.mean(scores, dtype=np.float64)))
+work = {"faiss": by_faiss, "numpy": by_numpy}[way]()
+timed(work, repetitions=2, check=lambda scores: float(np.mean(scores[:CHECKED], dtype=np.float64)))

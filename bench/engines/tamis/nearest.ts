@@ -7,6 +7,7 @@
 import { argv } from 'node:process'
 import { kernels, type Tensor } from 'tamis'
 import { readRows } from '../read-rows.js'
+import { meanScore } from '../scores.js'
 import { timed } from '../timing.js'
 
 const [queries = '', base = '', width = '0', k = '1'] = argv.slice(2)
@@ -17,6 +18,5 @@ const load = (file: string): Tensor => {
 const [from, to] = [load(queries), load(base)]
 await timed(() => kernels.nearestSync(from, to, { k: Number(k) }), {
   repetitions: 3,
-  check: ({ scores }) =>
-    (scores.data as Float32Array).reduce((sum, score) => sum + score, 0) / scores.data.length,
+  check: ({ scores }) => meanScore(scores.data as Float32Array, Number(k)),
 })
