@@ -7,17 +7,15 @@
  * interleaved, and the table shows medians. `--repetitions` bounds the timed repetitions of a process. `--save` puts the tables of the workloads that ran into KERNELS.md.
  * @module
  */
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { Command } from './bench.js'
+import { DATA, runForJson } from './command.js'
 import { kernelReport, type MeasuredEngine } from './kernel-report.js'
 import type { KernelRun, KernelWorkload, MachineLimits } from './kernel-workload.js'
 import { pythonEnvironment, tunedBlas } from './python.js'
 
 const WORKLOADS = new URL('kernels/', import.meta.url)
-const DATA = fileURLToPath(new URL('data', import.meta.url))
 const RESULTS = fileURLToPath(new URL('KERNELS.md', import.meta.url))
 const HEAD = '# Kernels\n\nWhat `npm run bench:kernels -- --save` measured; see README.md.\n'
 
@@ -39,6 +37,7 @@ if (repetitions !== undefined && !(Number(repetitions) >= 1)) {
   throw new Error(`--repetitions must be a positive number, got ${repetitions}`)
 }
 
+if (repetitions !== undefined) process.env.TAMIS_BENCH_REPETITIONS = repetitions
 mkdirSync(DATA, { recursive: true })
 const numpy = pythonEnvironment('numpy')
 numpy.setUp()
@@ -75,7 +74,7 @@ function measure(workload: KernelWorkload): string {
   for (let round = 1; round <= rounds; round++) {
     for (const { engine, threads, runs } of measured) {
       console.error(`${workload.name}, round ${round} of ${rounds}: ${engine.name}, threads: ${threads}`)
-      runs.push(run<KernelRun>(engine.command(threads)))
+      runs.push(runForJson<KernelRun>(engine.command(threads)))
     }
   }
   const threads = [...new Set(measured.map((m) => m.threads))]
@@ -88,30 +87,12 @@ function measure(workload: KernelWorkload): string {
 /** Units a second of the limit that the workload names. */
 function limitOf({ limit }: KernelWorkload, threads: number): number | undefined {
   if (limit === undefined) return undefined
-  if ('own' in limit) return run<{ perSecond: number }>(limit.command(threads)).perSecond
+  if ('own' in limit) return runForJson<{ perSecond: number }>(limit.command(threads)).perSecond
   if (!limits.has(threads)) {
     console.error(`the machine's limits, threads: ${threads}`)
-    limits.set(threads, run(numpy.command('limits.py', [String(threads)], threads, tunedBlas())))
+    limits.set(threads, runForJson(numpy.command('limits.py', [String(threads)], threads, tunedBlas())))
   }
   return limits.get(threads)?.[limit.of]
-}
-
-function run<T>({ file, args, env }: Command): T {
-  const options = {
-    cwd: DATA,
-    env: {
-      ...process.env,
-      ...(repetitions !== undefined && { TAMIS_BENCH_REPETITIONS: repetitions }),
-      ...env,
-    },
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  } as const
-  const child = spawnSync(file, args, options)
-  if (child.status !== 0) {
-    throw new Error(`${[file, ...args].join(' ')} failed (${child.status ?? child.signal}):\n${child.stderr}`)
-  }
-  return JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '') as T
 }
 
 /** Replaces the workload's section, and leaves the others as they were measured. */
