@@ -5,10 +5,12 @@
 //! exactly 0. Distances: `1 - cos` of rows divided by their norm (at least 0), Euclidean, or a given matrix.
 //!
 //! Exact distances are float32 (float64 of float64 rows) in 32 lanes without fused operations: the same bytes on
-//! every processor and for any number of threads. Cost by definition: O(n k d) time, O(n d) memory. Two things make
-//! it less, and change no answer:
+//! every processor and for any number of threads. Cost by definition: O(n k d) time, O(n d) memory. Three things
+//! make it less, and change no answer:
 //! - *lazily*: `near` only falls, so what a row was last known to be bounds it from above. A row is brought up to
 //!   date only as far as is needed to see that it is not the farthest (`front`);
+//! - *by all pairs at once*, where the start is sought among all pairs of few rows: half of the products, of 8-bit
+//!   codes, are held with their proved bounds, and few distances are left to compute (`pairs`);
 //! - *on 16-bit codes*: a copy of the rows in integers gives bounds of a distance that are proved to hold for its
 //!   exact value, and decide nearly all of the comparisons (`codes`).
 //!
@@ -16,6 +18,7 @@
 
 mod codes;
 mod front;
+mod pairs;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,7 @@ use crate::philox::Philox;
 use crate::threads;
 use codes::Codes;
 use front::Front;
+use pairs::Pairs;
 pub use space::Real;
 use space::Space;
 use std::fmt;
@@ -122,6 +126,8 @@ impl std::error::Error for FarthestError {}
 
 /// Rows below which codes cost more than they save.
 const CODED_ROWS: usize = 256;
+/// Rows below which all exact pairs are as quick as their codes.
+const PAIRED_ROWS: usize = 32;
 /// As many rows to keep as make codes worth their pass.
 const CODED_KEPT: usize = 12;
 
@@ -146,37 +152,66 @@ const CODED_KEPT: usize = 12;
 /// ```
 pub fn farthest_first<T: Real>(request: &Request<T>, job: &Job) -> Result<Kept, FarthestError> {
     let all_pairs = matches!(request.start, Start::Isolated | Start::Pair);
-    let long = request.rows >= CODED_ROWS && (all_pairs || request.k >= CODED_KEPT);
-    threads::pool().install(|| choose(request, long, job))
+    let coded = request.rows >= CODED_ROWS && (all_pairs || request.k >= CODED_KEPT);
+    let means = Means { coded, paired: request.rows >= PAIRED_ROWS };
+    threads::pool().install(|| choose(request, means, job))
 }
 
-fn choose<T: Real>(request: &Request<T>, coded: bool, job: &Job) -> Result<Kept, FarthestError> {
+/// What may spare exact distances.
+#[derive(Debug, Clone, Copy)]
+struct Means {
+    /// Codes of 16 bits.
+    coded: bool,
+    /// All pairs, where they fit the request.
+    paired: bool,
+}
+
+fn choose<T: Real>(request: &Request<T>, means: Means, job: &Job) -> Result<Kept, FarthestError> {
     let candidates = candidates(request);
     let space = Space::new(request, &candidates)?;
-    let codes = if coded { Codes::new(&space, &candidates) } else { None };
     let mut kept = Kept { indices: Vec::new(), distances: Vec::new(), radius: 0.0 };
     if candidates.is_empty() {
         return Ok(kept);
     }
+    let least = request.min_distance.unwrap_or(f64::NEG_INFINITY);
+    let isolated = request.start == Start::Isolated && space.before.is_empty() && request.k > 0;
+    if means.paired && isolated && Pairs::fit(&space, candidates.len()) {
+        let pairs = Pairs::new(&space, &candidates, job)?;
+        if let Some(mut pairs) = pairs
+            && pairs.choose(request.k, least, &mut kept, job)?
+        {
+            return Ok(kept);
+        }
+    }
+    let codes = if means.coded { Codes::new(&space, &candidates) } else { None };
     let mut front = Front::new(&space, codes.as_ref(), &candidates);
     space.before.iter().for_each(|&i| front.keep(i));
+    kept.indices.iter().for_each(|&row| front.take(row as usize));
     if front.is_empty() && request.k > 0 {
         let (row, distance) = start(request.start, &space, codes.as_ref(), &candidates, job)?;
         kept.indices.push(row as u32);
         kept.distances.push(distance);
         front.take(row);
     }
-    let least = request.min_distance.unwrap_or(f64::NEG_INFINITY);
-    loop {
-        let farthest = front.farthest(job)?;
-        let Some((row, near)) = farthest else { return Ok(kept) };
-        if kept.indices.len() >= request.k || space.distance(near) < least {
-            kept.radius = space.distance(near);
-            return Ok(kept);
+    while let Some((row, near)) = front.farthest(job)? {
+        if !kept.take(row, space.distance(near), request.k, least) {
+            break;
         }
-        kept.indices.push(row as u32);
-        kept.distances.push(space.distance(near) as f32);
         front.take(row);
+    }
+    Ok(kept)
+}
+
+impl Kept {
+    /// Takes the farthest row; but not beyond `k` rows or nearer than `least`: then its distance is the radius.
+    fn take(&mut self, row: usize, distance: f64, k: usize, least: f64) -> bool {
+        if self.indices.len() >= k || distance < least {
+            self.radius = distance;
+            return false;
+        }
+        self.indices.push(row as u32);
+        self.distances.push(distance as f32);
+        true
     }
 }
 

@@ -81,12 +81,12 @@ fn push<T: Real>(batch: &Batch<T>, size: usize, count: usize) -> Repelled<T> {
         others.reduce(|best, j| if between(i, j) < between(i, best) { j } else { best }).expect("two items")
     };
     let nearest: Vec<usize> = (0..count).map(nearest).collect();
-    let step = T::nearest(batch.step);
+    let step = T::from_f64(batch.step);
     let mut items = batch.items.to_vec();
     items.par_chunks_mut(size).enumerate().for_each(|(i, moved)| {
         let neighbour = item(nearest[i]);
         let stays = batch.limit.is_some_and(|limit| {
-            T::nearest(squared(item(i), neighbour).sqrt() / width as f64).into() > limit
+            T::from_f64(squared(item(i), neighbour).sqrt() / width as f64).into() > limit
         });
         if !stays {
             for (x, &other) in moved.iter_mut().zip(neighbour) {

@@ -15,7 +15,7 @@ mod tile;
 
 pub use code::{Coded, Coder};
 pub use reach::{Reach, Row, Top, select};
-pub use tile::{LANES, ROWS, TILE, Tile, VECTORS};
+pub use tile::{LANES, Products, ROWS, TILE, Tile, VECTORS};
 
 /// Codes of a row, padded to whole groups of four.
 pub fn stride(width: usize) -> usize {
@@ -38,7 +38,8 @@ pub struct Panels {
     pub weights: Vec<f32>,
     /// What errors are of norms, about: `error <= share * weight` of every row.
     pub share: f32,
-    row: Vec<i8>,
+    /// Sixteen rows of codes.
+    block: Vec<i8>,
 }
 
 impl Panels {
@@ -65,31 +66,45 @@ impl Panels {
         self.rows = rows;
         self.stride = stride(width);
         let padded = self.vectors() * LANES;
-        self.codes.clear();
-        self.codes.resize(padded * self.stride, 128);
+        self.codes.resize(padded * self.stride, 0);
         self.scales.clear();
         self.scales.resize(padded, 0.0);
         self.weights.clear();
         self.weights.resize(padded, 0.0);
-        self.row.resize(self.stride, 0);
+        self.block.resize(LANES * self.stride, 0);
         let mut bounds = Vec::with_capacity(rows);
-        for i in 0..rows {
-            let coded = code(i, &mut self.row);
-            self.scales[i] = (coded.scale * unit) as f32;
-            bounds.push((coded.norm * unit, coded.error * unit));
-            let (vector, lane) = (i / LANES, i % LANES);
-            let panel = &mut self.codes[vector * LANES * self.stride..(vector + 1) * LANES * self.stride];
-            for (group, four) in self.row.chunks_exact(tile::GROUP).enumerate() {
-                let at = (group * LANES + lane) * tile::GROUP;
-                let to = panel[at..at + tile::GROUP].iter_mut();
-                to.zip(four).for_each(|(to, &code)| *to = (code as u8) ^ 128);
+        for (vector, panel) in self.codes.chunks_exact_mut(LANES * self.stride).enumerate() {
+            let here = LANES.min(rows - vector * LANES);
+            for (i, codes) in (vector * LANES..).zip(self.block.chunks_exact_mut(self.stride)).take(here) {
+                let coded = code(i, codes);
+                self.scales[i] = (coded.scale * unit) as f32;
+                bounds.push((coded.norm * unit, coded.error * unit));
             }
+            self.block[here * self.stride..].fill(0);
+            interleave(&self.block, panel);
         }
         let (norms, errors) = bounds.iter().fold((0.0, 0.0), |(n, e), b| (n + b.0 + b.1, e + b.1));
         let share: f64 = if norms > 0.0 { (errors / norms).max(1e-9) } else { 1.0 };
         self.share = up(share);
         for (weight, (norm, error)) in self.weights.iter_mut().zip(bounds) {
             *weight = up((norm + error).max(error / share));
+        }
+    }
+}
+
+/// Lays sixteen rows of codes out as a vector of a panel: four codes of each row in turn, each 128 larger.
+///
+/// # Panics
+/// If the two sides differ in size, or rows are no whole groups of four.
+pub fn interleave(rows: &[i8], vector: &mut [u8]) {
+    assert!(rows.len() == vector.len() && rows.len().is_multiple_of(LANES * tile::GROUP), "sixteen rows");
+    let stride = rows.len() / LANES;
+    let lanes: [&[[i8; tile::GROUP]]; LANES] =
+        std::array::from_fn(|lane| rows[lane * stride..][..stride].as_chunks().0);
+    let (groups, _) = vector.as_chunks_mut::<{ LANES * tile::GROUP }>();
+    for (group, out) in groups.iter_mut().enumerate() {
+        for (lane, out) in lanes.iter().zip(out.as_chunks_mut::<{ tile::GROUP }>().0) {
+            *out = lane[group].map(|code| code as u8 ^ 128);
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn unit_row<T: Real>(row: &mut [T]) -> bool {
         x * x
     });
     let norm = norm.sqrt();
-    row.iter_mut().for_each(|x| *x = T::nearest((*x).into() / most / norm));
+    row.iter_mut().for_each(|x| *x = T::from_f64((*x).into() / most / norm));
     true
 }
 

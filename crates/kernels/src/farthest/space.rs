@@ -2,6 +2,7 @@
 
 use super::{FarthestError, Metric, Request};
 use crate::cpu::Cpu;
+use crate::distance;
 use crate::sums;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -9,46 +10,26 @@ use std::ops::{Add, Mul, Sub};
 
 /// Lanes of an exact sum.
 const LANES: usize = 32;
-/// Rows of a task.
-const TASK: usize = 1024;
+/// Items of a task, about.
+const TASK: usize = 1 << 17;
 
-/// float32 or float64.
-pub trait Real:
-    Copy
-    + PartialOrd
-    + Send
-    + Sync
-    + Into<f64>
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + 'static
-{
-    const ZERO: Self;
-    const ONE: Self;
+/// What this needs of float32 and float64 beyond [`distance::Real`].
+pub trait Real: distance::Real + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     const INFINITY: Self;
     const NEG_INFINITY: Self;
     /// Half the distance from 1 to the next number.
     const ROUNDOFF: f64;
     /// Squared norms from which a plain division by the norm loses nothing.
     const PLAIN_NORMS: std::ops::RangeInclusive<f64>;
-    /// The nearest number.
-    fn nearest(x: f64) -> Self;
     /// The least number that is not below `x`.
     fn above(x: f64) -> Self;
 }
 
 impl Real for f32 {
-    const ZERO: f32 = 0.0;
-    const ONE: f32 = 1.0;
     const INFINITY: f32 = f32::INFINITY;
     const NEG_INFINITY: f32 = f32::NEG_INFINITY;
     const ROUNDOFF: f64 = f32::EPSILON as f64 / 2.0;
     const PLAIN_NORMS: std::ops::RangeInclusive<f64> = 1e-60..=1e60;
-
-    fn nearest(x: f64) -> f32 {
-        x as f32
-    }
 
     fn above(x: f64) -> f32 {
         let near = x as f32;
@@ -57,16 +38,10 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    const ZERO: f64 = 0.0;
-    const ONE: f64 = 1.0;
     const INFINITY: f64 = f64::INFINITY;
     const NEG_INFINITY: f64 = f64::NEG_INFINITY;
     const ROUNDOFF: f64 = f64::EPSILON / 2.0;
     const PLAIN_NORMS: std::ops::RangeInclusive<f64> = 1e-280..=1e280;
-
-    fn nearest(x: f64) -> f64 {
-        x
-    }
 
     fn above(x: f64) -> f64 {
         x
@@ -159,7 +134,7 @@ impl<'a, T: Real> Space<'a, T> {
             Metric::Cosine => {
                 let (x, y) = ((self.row(i), self.factor(i)), (self.row(j), self.factor(j)));
                 let far = T::ONE - dot(x, y, self.cpu);
-                if far > T::nearest(self.error() + 4.0 * T::ROUNDOFF) {
+                if far > T::from_f64(self.error() + 4.0 * T::ROUNDOFF) {
                     far
                 } else if far <= T::ZERO || equal(x, y) {
                     T::ZERO
@@ -179,8 +154,9 @@ impl<'a, T: Real> Space<'a, T> {
     fn norms(&self, used: &[bool]) -> Result<Vec<f64>, FarthestError> {
         let count = self.rows + self.anchors();
         let mut norms = vec![0.0; count];
-        norms.par_chunks_mut(TASK).enumerate().for_each(|(task, norms)| {
-            for (i, norm) in (task * TASK..).zip(norms) {
+        let rows = (TASK / self.width.max(1)).max(1);
+        norms.par_chunks_mut(rows).enumerate().for_each(|(task, norms)| {
+            for (i, norm) in (task * rows..).zip(norms) {
                 if i >= self.rows || used[i] {
                     *norm = norm_sq(self.row(i), self.cpu);
                 }
@@ -201,7 +177,7 @@ impl<'a, T: Real> Space<'a, T> {
         self.factors = vec![T::ONE; norms.len()];
         for (i, &norm) in norms.iter().enumerate() {
             if T::PLAIN_NORMS.contains(&norm) {
-                self.factors[i] = T::nearest(1.0 / norm.sqrt());
+                self.factors[i] = T::from_f64(1.0 / norm.sqrt());
             } else if i >= self.rows || used[i] {
                 let most = self.row(i).iter().fold(0.0f64, |most, &x| most.max(x.into().abs()));
                 if most == 0.0 {
@@ -213,7 +189,7 @@ impl<'a, T: Real> Space<'a, T> {
                 let (place, anchor) = self.place(i);
                 let side = if anchor { &mut self.anchors } else { &mut self.x };
                 let row = &mut side.to_mut()[place * width..][..width];
-                row.iter_mut().zip(scaled).for_each(|(x, scaled)| *x = T::nearest(scaled / norm));
+                row.iter_mut().zip(scaled).for_each(|(x, scaled)| *x = T::from_f64(scaled / norm));
             }
         }
         Ok(())

@@ -106,10 +106,14 @@ fn clustered(seed: u64, rows: usize, width: usize, clusters: usize, spread: f32)
 
 fn both_ways<T: Real>(request: &Request<T>) {
     let want = naive(request);
-    for coded in [false, true] {
-        assert_eq!(choose(request, coded, &Job::default()), Ok(want.clone()), "coded: {coded}");
+    for means in [NONE, CODED, PAIRED] {
+        assert_eq!(choose(request, means, &Job::default()), Ok(want.clone()), "{means:?}");
     }
 }
+
+const NONE: Means = Means { coded: false, paired: false };
+const CODED: Means = Means { coded: true, paired: false };
+const PAIRED: Means = Means { coded: true, paired: true };
 
 #[test]
 fn the_definition_holds_for_every_rule_and_metric() {
@@ -160,7 +164,7 @@ fn duplicates_come_last_lowest_first() {
     for metric in [Metric::Cosine, Metric::Euclidean] {
         let asked = Request { metric, start: Start::Row(3), ..request(&x, 40, 60) };
         both_ways(&asked);
-        let kept = choose(&asked, true, &Job::default()).unwrap();
+        let kept = choose(&asked, CODED, &Job::default()).unwrap();
         assert!(kept.distances[20..].iter().all(|&distance| distance == 0.0));
         assert_eq!(
             kept.indices[20..],
@@ -186,11 +190,11 @@ fn rows_closer_than_codes_can_tell_are_told_apart() {
 #[test]
 fn lengths_far_from_one_are_divided_out() {
     let mut x = normal(6, 300 * 8, 1.0, 0.0);
-    let plain = choose(&request(&x, 8, 40), true, &Job::default()).unwrap();
+    let plain = choose(&request(&x, 8, 40), CODED, &Job::default()).unwrap();
     for (row, scale) in [(0, 1e-42f32), (7, 1e36), (20, 1e-30)] {
         x[row * 8..][..8].iter_mut().for_each(|x| *x *= scale);
     }
-    let kept = choose(&request(&x, 8, 40), true, &Job::default()).unwrap();
+    let kept = choose(&request(&x, 8, 40), CODED, &Job::default()).unwrap();
     // The smallest row has lost digits before it came here.
     assert_eq!(kept.indices[1..4], plain.indices[1..4]);
     both_ways(&request(&x, 8, 40));
@@ -240,7 +244,7 @@ fn the_thread_count_does_not_show() {
             let asked = Request { metric, start, ..request(&x[..rows * width], width, 90) };
             let one = |threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| choose(&asked, true, &Job::default()).unwrap())
+                pool.install(|| choose(&asked, PAIRED, &Job::default()).unwrap())
             };
             let kept = one(1);
             assert_eq!((one(2), one(7)), (kept.clone(), kept));
