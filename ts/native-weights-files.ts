@@ -6,6 +6,7 @@
  */
 import type { NativeJob } from './native.js'
 import type { NativeOutput } from './native-files.js'
+import type { TernaryCost } from './native-weights.js'
 
 /** A file of a checkpoint. */
 export interface NativeWeightsFile {
@@ -47,15 +48,8 @@ export interface NativeWrittenWeights {
 }
 
 /** What a compression came to. */
-export interface NativeSigns {
+export interface NativeSigns extends TernaryCost {
   scale: number
-  elements: number
-  kept: number
-  golombParameter: number
-  entropyBits: number
-  golombBits: number
-  bitmaskBits: number
-  denseBits: number
 }
 
 /** How updates are merged and written; which members count depends on the method. */

@@ -7,6 +7,21 @@ import type { NativeJob } from './native.js'
 
 type Now<T> = T | Promise<T>
 
+/** What a compressed update takes, in bits; 16 of each form but the dense one are the scale. */
+export interface TernaryCost {
+  elements: number
+  /** Signs that are not 0. */
+  kept: number
+  golombParameter: number
+  /** n H, signs taken as even. */
+  entropyBits: number
+  /** Expected in Golomb-Rice code. */
+  golombBits: number
+  bitmaskBits: number
+  /** As halves. */
+  denseBits: number
+}
+
 /** Bytes of a float tensor. */
 export interface NativePart {
   type: string
@@ -38,18 +53,7 @@ export interface NativeWeights {
     alpha: number | undefined,
     job?: NativeJob,
   ): Now<{ parts: NativeSigns[]; scale: number; nonzeros: number }>
-  ternaryCost(
-    elements: number,
-    kept: number,
-  ): {
-    elements: number
-    kept: number
-    golombParameter: number
-    entropyBits: number
-    golombBits: number
-    bitmaskBits: number
-    denseBits: number
-  }
+  ternaryCost(elements: number, kept: number): TernaryCost
   expandTernary(positive: Uint8Array, negative: Uint8Array, n: number, scale: number): Float32Array
   encodeGolomb(positive: Uint8Array, negative: Uint8Array, n: number): Uint8Array
   decodeGolomb(bytes: Uint8Array, n: number): NativeSigns

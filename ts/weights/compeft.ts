@@ -8,7 +8,7 @@
  */
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
-import type { NativeSigns } from '../native-weights.js'
+import type { NativeSigns, TernaryCost } from '../native-weights.js'
 import { checkOptions, show } from '../options.js'
 import { atOnce, type Cancellable, promised } from '../run.js'
 import { checkTensor, FLOAT_TYPES, type Tensor, viewBytes } from '../tensor.js'
@@ -28,22 +28,8 @@ import {
 import { checkBytes, checkFormat, floatBytes, openContainer, packContainer, readFloats } from './container.js'
 import { compareNames, entriesOf, partsOf, type StateDict } from './state-dict.js'
 
+export type { TernaryCost } from '../native-weights.js'
 export type { TernarizeOptions, TernaryTensor } from '../ternary.js'
-
-/** What a compressed update takes, in bits; 16 of each form but the dense one are the scale. */
-export interface TernaryCost {
-  elements: number
-  /** Signs that are not 0. */
-  kept: number
-  golombParameter: number
-  /** n H, signs taken as even. */
-  entropyBits: number
-  /** Expected in Golomb-Rice code. */
-  golombBits: number
-  bitmaskBits: number
-  /** As halves. */
-  denseBits: number
-}
 
 /** A compressed update. */
 export interface CompressedUpdate {

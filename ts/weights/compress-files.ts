@@ -4,6 +4,7 @@
  */
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
+import type { TernaryCost } from '../native-weights.js'
 import { checkOptions, show } from '../options.js'
 import { checkKnown, TERNARIZE, type TernarizeOptions, ternarizeOptions } from '../ternary.js'
 import {
@@ -29,15 +30,8 @@ export interface CompressFilesOptions extends WeightsFileOptions, BaseOptions, T
 }
 
 /** What a compressed update takes, in bits: see `weights.compressUpdate`. */
-export interface CompressedFiles extends WeightsFiles {
+export interface CompressedFiles extends WeightsFiles, Omit<TernaryCost, 'elements'> {
   scale: number
-  /** Signs that are not 0. */
-  kept: number
-  golombParameter: number
-  entropyBits: number
-  golombBits: number
-  bitmaskBits: number
-  denseBits: number
 }
 
 /** A finite number. @hidden */
