@@ -1,11 +1,11 @@
 /** Duplicates in files when a run is killed, stopped, or the disk fails: whole outputs or none, and resume gives the same bytes. */
-import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { corpus, type TamisError } from 'tamis'
-import { complete, contents } from './places.js'
-import { needFailpoints, type Outcome, withFailpoint } from './run.js'
-import { type Document, documents, folder, lcg, write } from './support.js'
+import { killEverywhere } from './killed.js'
+import { needFailpoints, withFailpoint } from './run.js'
+import { type Document, documents, folder, write } from './support.js'
 
 /** Blocks and shards so small that a small corpus has many, and memory so small that marks are spilled. */
 const SMALL = { TAMIS_BLOCK_BYTES: '6000', TAMIS_SHARD_BYTES: '30000', TAMIS_THREADS: '1' }
@@ -44,69 +44,31 @@ const RANDOM = 12
 for (const [number, { name, call, out, options, earlier }] of SCENARIOS.entries()) {
   test(`killed while it finds ${name}`, async (t) => {
     needFailpoints()
-    const home = await folder(t)
-    const template = join(home, 'template')
-    await mkdir(template)
-    const dir = join(home, 'work')
-    const reset = async () => {
-      await rm(dir, { recursive: true, force: true })
-      await cp(template, dir, { recursive: true, preserveTimestamps: true })
-    }
-    for (let i = 0; i < 2; i++) await write(join(template, `raw-${i}.jsonl`), twice(90, 50 + i))
-    await write(join(template, 'other.jsonl'), twice(90, 50).slice(0, 20))
-    const run = (more: object, failpoint?: string, env: Record<string, string> = {}): Promise<Outcome> => {
-      const raw = [join(dir, 'raw-0.jsonl'), join(dir, 'raw-1.jsonl')]
-      const all = {
-        against: [join(dir, 'other.jsonl')],
-        out: join(dir, out),
-        clusters: join(dir, 'clusters.parquet'),
-        memory: MEMORY,
-        ...options,
-        ...(earlier && { force: true }),
-        ...more,
-      }
-      return withFailpoint([raw, all], failpoint, { ...SMALL, ...env }, call)
-    }
-    await reset()
-    if (earlier) {
-      t.is((await run({ against: [join(dir, 'raw-1.jsonl')] })).code, 0)
-      for (const entry of await readdir(dir)) {
-        if (/^(kept|clusters)/.test(entry))
-          await cp(join(dir, entry), join(template, entry), { recursive: true })
-      }
-      await reset()
-    }
-    const before = await complete(dir, out)
-    t.is(before !== undefined, earlier)
-    const log = join(home, 'log')
-    const whole = await run({}, undefined, { TAMIS_FAILPOINT_LOG: log })
-    t.is(whole.code, 0, JSON.stringify(whole.result))
-    const after = await complete(dir, out)
-    t.true(after !== undefined && after !== before)
-    const want = await contents(dir)
-    const hooks = (await readFile(log, 'utf8')).trim().split('\n')
+    const hooks = await killEverywhere(t, {
+      out,
+      earlier: earlier ? (dir) => ({ against: [join(dir, 'raw-1.jsonl')] }) : undefined,
+      leaves: /^(kept|clusters)/,
+      async fill(dir) {
+        for (let i = 0; i < 2; i++) await write(join(dir, `raw-${i}.jsonl`), twice(90, 50 + i))
+        await write(join(dir, 'other.jsonl'), twice(90, 50).slice(0, 20))
+      },
+      run(dir, more, failpoint, env) {
+        const raw = [join(dir, 'raw-0.jsonl'), join(dir, 'raw-1.jsonl')]
+        const all = {
+          against: [join(dir, 'other.jsonl')],
+          out: join(dir, out),
+          clusters: join(dir, 'clusters.parquet'),
+          memory: MEMORY,
+          ...options,
+          ...(earlier && { force: true }),
+          ...more,
+        }
+        return withFailpoint([raw, all], failpoint, { ...SMALL, ...env }, call)
+      },
+      times: (n) => [1, n],
+      random: { count: RANDOM, seed: 200 + number, again: false },
+    })
     t.true(hooks.includes('spill.write'))
-
-    const killAt = async (failpoint: string) => {
-      await reset()
-      t.is((await run({}, failpoint)).signal, 'SIGKILL', failpoint)
-      const found = await complete(dir, out)
-      t.true(found === undefined || found === before || found === after, `${failpoint}: ${found}`)
-      const resumed = await run({ resume: true })
-      if (found === after && !earlier && resumed.code !== 0) {
-        t.regex(resumed.result.message as string, /exists/, failpoint)
-      } else {
-        t.is(resumed.code, 0, `${failpoint}: ${JSON.stringify(resumed.result)}`)
-      }
-      t.is(await complete(dir, out), after, failpoint)
-      t.deepEqual(await contents(dir), want, failpoint)
-    }
-    for (const hook of new Set(hooks)) {
-      const times = hooks.filter((other) => other === hook).length
-      for (const nth of new Set([1, times])) await killAt(`${hook}:${nth}=kill`)
-    }
-    const next = lcg(200 + number)
-    for (let i = 0; i < RANDOM; i++) await killAt(`any:${1 + Math.floor(next() * hooks.length)}=kill`)
   })
 }
 
