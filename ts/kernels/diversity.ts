@@ -136,7 +136,8 @@ function checkStart(
  * between kept rows is at least half of the best possible.
  *
  * At most O(n k d) time, in parallel, and O(n d) memory: a row is compared with kept ones only as far as shows that it
- * is not the farthest, and mostly on a 16-bit copy of the rows whose bounds are proved; the answer is the exact one.
+ * is not the farthest, and mostly on a copy of the rows in 8 or 16 bits whose bounds are proved; the answer is the
+ * exact one.
  * @param x - a float type, [n, d]; [n, n] with metric `precomputed`. float64 is computed in float64, others in float32
  * @throws TamisError `k or minDistance`, `k must be`, `metric`, `start`, `mask`, `initial`, `anchors`, `square`,
  * `rank`, `dims`; `row N is zero` (cosine), `row N is not finite`
