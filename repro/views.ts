@@ -3,7 +3,7 @@
  * @module
  */
 import { weights } from 'tamis'
-import { accuracy, type Digits, digits, see, trained, untrained, VIEWS } from './digits.js'
+import { accuracy, type Digits, digits, type Making, see, trained, untrained, VIEWS } from './digits.js'
 
 /** A view's model and digits. */
 export interface Task {
@@ -15,12 +15,28 @@ export interface Task {
   test: Digits
 }
 
+/** A base and what was learnt from it. */
+export interface Views {
+  base: weights.StateDict
+  tasks: Task[]
+}
+
+/** How long a network learns, and at what rate. */
+export interface Schedule {
+  base: { epochs: number; rate: number }
+  tuned: { epochs: number; rate: number }
+}
+
+/** Enough for 10,000 digits. */
+const SCHEDULE: Schedule = { base: { epochs: 5, rate: 1e-3 }, tuned: { epochs: 4, rate: 5e-4 } }
+
 /** Trains the base and the four models. */
-export function viewTasks(): { base: weights.StateDict; tasks: Task[] } {
-  const { train, validation, test } = digits()
-  const base = trained(untrained(), train, 5, 1e-3)
+export function viewTasks(making: Making = {}, schedule = SCHEDULE): Views {
+  const { train, validation, test } = digits(making)
+  const start = untrained(making.side, making.seed === undefined ? undefined : making.seed + 1)
+  const base = trained(start, train, schedule.base.epochs, schedule.base.rate)
   const tasks = VIEWS.map((view) => {
-    const tuned = trained(base, see(train, view), 4, 5e-4)
+    const tuned = trained(base, see(train, view), schedule.tuned.epochs, schedule.tuned.rate)
     const own = see(test, view)
     return {
       view,
