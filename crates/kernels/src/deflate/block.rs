@@ -1,18 +1,18 @@
 //! The size of a deflate block from the numbers of its symbols, as zlib chooses it: stored, with the fixed codes, or
 //! with codes of its own.
 //!
-//! Huffman codes of one total length can differ in the lengths of their codes, and those are written too, so ties are
-//! broken as zlib breaks them: a binary heap over (frequency, depth) with its sift-down, and its repair of codes that
-//! are too long. Cost: O(s log s) for s symbols that occur.
+//! Huffman codes of one total length can differ in the lengths of their codes, and those are written too, so the trees
+//! are zlib's own to the last tie ([`trees`](super::trees)). Cost: O(s log s) for s symbols that occur.
 
-/// Literals, the end of the block, and lengths.
-pub const LITERALS_AND_LENGTHS: usize = 286;
-pub const DISTANCES: usize = 30;
+use super::trees::{Code, LANES, SYMBOLS, Trees};
+
+const DISTANCES: usize = 30;
 pub const END_OF_BLOCK: usize = 256;
 const CODE_LENGTHS: usize = 19;
-const HEAP: usize = 2 * LITERALS_AND_LENGTHS + 1;
-const MOST_BITS: usize = 15;
-const MOST_BITS_OF_LENGTHS: usize = 7;
+/// Room for distances, and for code lengths, in whole vectors.
+const VECTORS: usize = 32;
+const MOST_BITS: u8 = 15;
+const MOST_BITS_OF_LENGTHS: u8 = 7;
 
 /// Repeat the length before 3-6 times, and zero 3-10 or 11-138 times.
 const REPEAT: usize = 16;
@@ -27,38 +27,32 @@ const EXTRA_OF_LENGTHS: [u8; 29] =
 const EXTRA_OF_DISTANCES: [u8; DISTANCES] =
     [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
 
-/// Extra bits and bits of the fixed code of each literal or length.
-const LITERAL_BITS: [(u8, u8); LITERALS_AND_LENGTHS] = {
-    let mut bits = [(0, 8); LITERALS_AND_LENGTHS];
+/// Of each literal or length, and distance: its extra bits, and the bits of its fixed code.
+const EXTRA: [i16; SYMBOLS + VECTORS] = {
+    let mut bits = [0; SYMBOLS + VECTORS];
     let mut i = 0;
-    while i < LITERALS_AND_LENGTHS {
-        if i > END_OF_BLOCK {
-            bits[i].0 = EXTRA_OF_LENGTHS[i - END_OF_BLOCK - 1];
-        }
-        if i >= 144 && i < 256 {
-            bits[i].1 = 9;
-        } else if i >= 256 && i < 280 {
-            bits[i].1 = 7;
-        }
+    while i < EXTRA_OF_LENGTHS.len() {
+        bits[END_OF_BLOCK + 1 + i] = EXTRA_OF_LENGTHS[i] as i16;
         i += 1;
     }
-    bits
-};
-const FIXED_DISTANCE_BITS: u8 = 5;
-const DISTANCE_BITS: [(u8, u8); DISTANCES] = {
-    let mut bits = [(0, FIXED_DISTANCE_BITS); DISTANCES];
     let mut i = 0;
     while i < DISTANCES {
-        bits[i].0 = EXTRA_OF_DISTANCES[i];
+        bits[SYMBOLS + i] = EXTRA_OF_DISTANCES[i] as i16;
         i += 1;
     }
     bits
 };
-const CODE_LENGTH_BITS: [(u8, u8); CODE_LENGTHS] = {
-    let mut bits = [(0, 0); CODE_LENGTHS];
-    bits[REPEAT].0 = 2;
-    bits[ZEROS].0 = 3;
-    bits[MANY_ZEROS].0 = 7;
+const FIXED: [i16; SYMBOLS + VECTORS] = {
+    let mut bits = [5; SYMBOLS + VECTORS];
+    let mut i = 0;
+    while i < SYMBOLS {
+        bits[i] = match i {
+            144..256 => 9,
+            256..280 => 7,
+            _ => 8,
+        };
+        i += 1;
+    }
     bits
 };
 
@@ -80,24 +74,47 @@ const LENGTH_SYMBOLS: [u16; 256] = {
     symbols
 };
 
-/// How often each symbol of a block occurs.
+/// What a run of equal code lengths adds to the numbers of the symbols that write it: to its own length's, and to those
+/// of [`REPEAT`], [`ZEROS`] and [`MANY_ZEROS`]. By the length of the run, first those of other lengths than 0.
+const RUNS: [[[u16; 4]; SYMBOLS]; 2] = {
+    let mut runs = [[[0; 4]; SYMBOLS]; 2];
+    let mut run = 1;
+    while run < SYMBOLS {
+        // The length is written once before it is repeated.
+        let rest = run - 1;
+        let repeats = rest / 6 + (rest % 6 >= 3) as usize;
+        let own = if rest % 6 >= 3 { 1 } else { 1 + rest % 6 };
+        runs[0][run] = [own as u16, repeats as u16, 0, 0];
+        let (many, rest) = (run / 138, run % 138);
+        runs[1][run] = match rest {
+            0..3 => [rest as u16, 0, 0, many as u16],
+            3..11 => [0, 0, 1, many as u16],
+            _ => [0, 0, 0, many as u16 + 1],
+        };
+        run += 1;
+    }
+    runs
+};
+
+/// How often each symbol of a block occurs: literals and lengths, and from [`SYMBOLS`] on distances.
 #[derive(Debug, Clone)]
-pub struct Frequencies {
-    literals: [u16; LITERALS_AND_LENGTHS],
-    distances: [u16; DISTANCES],
-}
+pub struct Frequencies([u16; SYMBOLS + VECTORS]);
 
 impl Frequencies {
+    /// Of no block: not even its end.
+    pub const NONE: Frequencies = Frequencies([0; SYMBOLS + VECTORS]);
+
     /// Of an empty block: its end alone.
     pub fn new() -> Self {
-        let mut literals = [0; LITERALS_AND_LENGTHS];
-        literals[END_OF_BLOCK] = 1;
-        Frequencies { literals, distances: [0; DISTANCES] }
+        let mut frequencies = Self::NONE;
+        frequencies.0[END_OF_BLOCK] = 1;
+        frequencies
     }
 
     #[inline(always)]
     pub fn literal(&mut self, byte: u8) {
-        self.literals[usize::from(byte)] += 1;
+        let frequency = &mut self.0[usize::from(byte)];
+        *frequency = frequency.wrapping_add(1);
     }
 
     /// A match of 3..=258 bytes at a distance from 1 on.
@@ -109,30 +126,134 @@ impl Frequencies {
     /// A match with these symbols.
     #[inline(always)]
     pub fn copy_of(&mut self, (length, distance): (u16, u8)) {
-        self.literals[usize::from(length)] += 1;
-        self.distances[usize::from(distance)] += 1;
+        for symbol in [usize::from(length), SYMBOLS + usize::from(distance)] {
+            self.0[symbol] = self.0[symbol].wrapping_add(1);
+        }
     }
 
-    /// Bytes of a stream of this one block, which holds `stored` bytes.
-    pub fn stream_size(&self, stored: usize) -> u32 {
-        let mut tree = Tree::new();
-        let mut bits = Bits { own: 0, fixed: 0 };
-        let mut lengths = [0; LITERALS_AND_LENGTHS + DISTANCES];
-        let (literal_lengths, distance_lengths) = lengths.split_at_mut(LITERALS_AND_LENGTHS);
-        let literals = tree.build(&self.literals, &LITERAL_BITS, MOST_BITS, literal_lengths, &mut bits);
-        let distances = tree.build(&self.distances, &DISTANCE_BITS, MOST_BITS, distance_lengths, &mut bits);
-        let mut of_lengths = [0; CODE_LENGTHS];
-        count_lengths(&literal_lengths[..=literals], &mut of_lengths);
-        count_lengths(&distance_lengths[..=distances], &mut of_lengths);
-        let fixed = bits.fixed;
-        let mut code_lengths = [0; CODE_LENGTHS];
-        tree.build(&of_lengths, &CODE_LENGTH_BITS, MOST_BITS_OF_LENGTHS, &mut code_lengths, &mut bits);
-        let last = (3..CODE_LENGTHS).rev().find(|&i| code_lengths[ORDER[i]] != 0).unwrap_or(2);
-        let own = bits.own + 3 * (last as i32 + 1) + 5 + 5 + 4;
-        // Three bits of header, rounded up to bytes.
-        let (own, fixed) = ((own + 3 + 7) as usize >> 3, (fixed + 3 + 7) as usize >> 3);
-        let best = own.min(fixed);
-        (if stored + 4 <= best { stored + 5 } else { best }) as u32
+    /// Takes back what [`Frequencies::literal`] and [`Frequencies::copy_of`] count, were it before they do.
+    #[inline(always)]
+    pub fn no_literal(&mut self, byte: u8) {
+        let frequency = &mut self.0[usize::from(byte)];
+        *frequency = frequency.wrapping_sub(1);
+    }
+
+    #[inline(always)]
+    pub fn no_copy_of(&mut self, (length, distance): (u16, u8)) {
+        for symbol in [usize::from(length), SYMBOLS + usize::from(distance)] {
+            self.0[symbol] = self.0[symbol].wrapping_sub(1);
+        }
+    }
+
+    pub fn add(&mut self, other: &Frequencies) {
+        self.0.iter_mut().zip(&other.0).for_each(|(to, from)| *to = to.wrapping_add(*from));
+    }
+
+    fn literals_and_lengths(&self) -> &[u16] {
+        &self.0[..SYMBOLS]
+    }
+
+    fn distances(&self) -> &[u16] {
+        &self.0[SYMBOLS..]
+    }
+
+    /// A weight for each symbol, added up.
+    fn weigh(&self, weights: &[i16; SYMBOLS + VECTORS]) -> u32 {
+        // Frequencies are below 2^15, and products of 16 bits with sign have an instruction.
+        self.0.iter().zip(weights).map(|(&f, &weight)| i32::from(f as i16) * i32::from(weight)).sum::<i32>()
+            as u32
+    }
+}
+
+/// A block: its symbols, and how many bytes it holds.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub frequencies: Frequencies,
+    pub bytes: usize,
+}
+
+impl Block {
+    const NONE: Block = Block { frequencies: Frequencies::NONE, bytes: 0 };
+}
+
+/// Blocks that wait until there are enough of them, each with a number of its own.
+pub struct Blocks {
+    blocks: [Block; LANES],
+    numbers: [usize; LANES],
+    len: usize,
+}
+
+impl Blocks {
+    pub fn new() -> Self {
+        Blocks { blocks: [Block::NONE; LANES], numbers: [0; LANES], len: 0 }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.len == LANES
+    }
+
+    /// # Panics
+    /// If it is full.
+    pub fn push(&mut self, number: usize, block: Block) {
+        (self.blocks[self.len], self.numbers[self.len]) = (block, number);
+        self.len += 1;
+    }
+
+    /// Gives the size of each, and is empty then.
+    pub fn drain(&mut self, sizer: &mut Sizer, mut each: impl FnMut(usize, u32)) {
+        if self.len > 0 {
+            let sizes = sizer.sizes(&self.blocks);
+            self.numbers[..self.len].iter().zip(sizes).for_each(|(&number, size)| each(number, size));
+            self.len = 0;
+        }
+    }
+}
+
+/// Room to find sizes in.
+pub struct Sizer(Trees);
+
+impl Sizer {
+    pub fn new() -> Self {
+        Sizer(Trees::new())
+    }
+
+    /// Bytes of the stream of a block alone.
+    pub fn size(&mut self, block: Block) -> u32 {
+        let mut blocks = [Block::NONE; LANES];
+        blocks[0] = block;
+        self.sizes(&blocks)[0]
+    }
+
+    /// Bytes of the stream of each block alone.
+    pub fn sizes(&mut self, blocks: &[Block; LANES]) -> [u32; LANES] {
+        let Sizer(trees) = self;
+        let mut of_lengths = [[0u16; VECTORS]; LANES];
+        let mut count = |trees: &Trees, codes: &[Code; LANES]| {
+            for (l, (code, counts)) in codes.iter().zip(&mut of_lengths).enumerate() {
+                count_lengths(trees.lengths(l), code.last, counts);
+            }
+        };
+        let literals =
+            trees.build(blocks.each_ref().map(|b| b.frequencies.literals_and_lengths()), MOST_BITS);
+        count(trees, &literals);
+        let distances = trees.build(blocks.each_ref().map(|b| b.frequencies.distances()), MOST_BITS);
+        count(trees, &distances);
+        let codes = trees.build(of_lengths.each_ref().map(|counts| &counts[..]), MOST_BITS_OF_LENGTHS);
+        std::array::from_fn(|l| {
+            let Block { frequencies, bytes } = &blocks[l];
+            let lengths = trees.lengths(l);
+            let written = (3..CODE_LENGTHS).rev().find(|&i| lengths[ORDER[i]] != 0).unwrap_or(2) as u32 + 1;
+            let counts = &of_lengths[l];
+            let repeats = [(REPEAT, 2), (ZEROS, 3), (MANY_ZEROS, 7)];
+            let repeats: u32 = repeats.iter().map(|&(symbol, bits)| bits * u32::from(counts[symbol])).sum();
+            let tables = codes[l].bits + repeats + 3 * written + 5 + 5 + 4;
+            let extra = frequencies.weigh(&EXTRA);
+            // Three bits of header, rounded up to bytes.
+            let own = (literals[l].bits + distances[l].bits + extra + tables + 3).div_ceil(8);
+            let fixed = (frequencies.weigh(&FIXED) + extra + 3).div_ceil(8);
+            let best = own.min(fixed);
+            if *bytes as u32 + 4 <= best { *bytes as u32 + 5 } else { best }
+        })
     }
 }
 
@@ -152,216 +273,44 @@ fn distance_symbol(distance: usize) -> usize {
     (2 * top + (d >> (top - 1) & 1)) as usize
 }
 
-/// The symbols that write down a sequence of code lengths.
-fn count_lengths(lengths: &[u8], counts: &mut [u16; CODE_LENGTHS]) {
-    let mut before = None;
-    let mut i = 0;
-    while i < lengths.len() {
-        let length = lengths[i];
-        let most = match length {
-            0 => 138,
-            _ if before == Some(length) => 6,
-            _ => 7,
-        };
-        let run = lengths[i..].iter().take(most).take_while(|&&l| l == length).count();
-        let least = if length == 0 || before == Some(length) { 3 } else { 4 };
-        if run < least {
-            counts[usize::from(length)] += run as u16;
-        } else if length != 0 {
-            if before != Some(length) {
-                counts[usize::from(length)] += 1;
-            }
-            counts[REPEAT] += 1;
-        } else if run <= 10 {
-            counts[ZEROS] += 1;
-        } else {
-            counts[MANY_ZEROS] += 1;
+/// Counts the symbols that write down code lengths up to the last one.
+fn count_lengths(lengths: &[u8], last: usize, counts: &mut [u16; VECTORS]) {
+    let mut others = [0u16; 3];
+    let mut first = 0;
+    let mut run = |end: usize| {
+        let length = lengths[first];
+        let [own, added @ ..] = RUNS[usize::from(length == 0)][end - first];
+        counts[usize::from(length) & (VECTORS - 1)] += own;
+        others.iter_mut().zip(added).for_each(|(count, added)| *count += added);
+        first = end;
+    };
+    for from in (0..last).step_by(16) {
+        let mut changes = differ(&lengths[from..from + 17]) & !(u32::MAX << (last - from).min(16));
+        while changes != 0 {
+            run(from + 1 + changes.trailing_zeros() as usize);
+            changes &= changes - 1;
         }
-        before = Some(length);
-        i += run;
     }
+    run(last + 1);
+    counts[REPEAT..].iter_mut().zip(others).for_each(|(count, other)| *count += other);
 }
 
-/// Bits of a block's symbols with codes of their own, and with the fixed ones.
-struct Bits {
-    own: i32,
-    fixed: i32,
-}
-
-/// A Huffman tree in the making. A node of the heap is its key, which the heap orders by (frequency above, depth below),
-/// and under [`NUMBER`] bits its number.
-struct Tree {
-    key: [u32; HEAP],
-    parent: [u16; HEAP],
-    /// From 1 on.
-    heap: [u64; HEAP + 1],
-    /// From the end down the nodes in the order in which they left the heap.
-    order: [u16; HEAP],
-}
-
-const NUMBER: u32 = 16;
-
+/// A bit for each of the first 16 that is not equal to the one behind it.
 #[inline(always)]
-fn node(key: u32, number: usize) -> u64 {
-    u64::from(key) << NUMBER | number as u64
-}
-
-#[inline(always)]
-fn number(node: u64) -> usize {
-    usize::from(node as u16)
-}
-
-impl Tree {
-    fn new() -> Self {
-        Tree { key: [0; HEAP], parent: [0; HEAP], heap: [0; HEAP + 1], order: [0; HEAP] }
-    }
-
-    /// Sets the code lengths of the symbols that occur, adds up their bits, and gives the last such symbol.
-    fn build(
-        &mut self,
-        frequencies: &[u16],
-        costs: &[(u8, u8)],
-        most: usize,
-        lengths: &mut [u8],
-        bits: &mut Bits,
-    ) -> usize {
-        let elements = frequencies.len();
-        let mut len = 0;
-        let mut last = None;
-        for (symbol, &frequency) in frequencies.iter().enumerate() {
-            if frequency > 0 {
-                len += 1;
-                self.key[symbol] = u32::from(frequency) << 8;
-                self.heap[len] = node(self.key[symbol], symbol);
-                last = Some(symbol);
-            }
-        }
-        // A code has at least two symbols; those made up have a length, but are never written.
-        while len < 2 {
-            let symbol = match last {
-                None => 0,
-                Some(symbol) if symbol < 2 => symbol + 1,
-                Some(_) => 0,
-            };
-            last = last.max(Some(symbol));
-            len += 1;
-            self.key[symbol] = 1 << 8;
-            self.heap[len] = node(self.key[symbol], symbol);
-            bits.own -= 1;
-            bits.fixed -= i32::from(costs[symbol].1);
-        }
-        for at in (1..=len / 2).rev() {
-            self.sift(at, len);
-        }
-        let mut next = elements;
-        let mut out = HEAP;
-        while len >= 2 {
-            let first = self.heap[1];
-            self.heap[1] = self.heap[len];
-            len -= 1;
-            self.sift(1, len);
-            let second = self.heap[1];
-            let (a, b) = ((first >> NUMBER) as u32, (second >> NUMBER) as u32);
-            self.key[next] = ((a >> 8) + (b >> 8)) << 8 | ((a & 255).max(b & 255) + 1);
-            for left in [first, second] {
-                out -= 1;
-                self.order[out] = number(left) as u16;
-                self.parent[number(left)] = next as u16;
-            }
-            self.heap[1] = node(self.key[next], next);
-            next += 1;
-            self.sift(1, len);
-        }
-        let root = number(self.heap[1]);
-        self.measure(root, out, elements, costs, most, lengths, bits);
-        last.unwrap_or(0)
-    }
-
-    /// zlib's sift-down: of equal keys the left child, and a node stays above an equal child.
-    #[inline(always)]
-    fn sift(&mut self, at: usize, len: usize) {
-        let node = self.heap[at];
-        let mut at = at;
-        let mut child = 2 * at;
-        while child <= len {
-            // The right one is taken if it is as small; there is always a place for it.
-            let (left, right) = (self.heap[child], self.heap[child + 1]);
-            let take = child < len && right >> NUMBER <= left >> NUMBER;
-            child += usize::from(take);
-            let least = if take { right } else { left };
-            if node >> NUMBER <= least >> NUMBER {
-                break;
-            }
-            self.heap[at] = least;
-            at = child;
-            child = 2 * at;
-        }
-        self.heap[at] = node;
-    }
-
-    /// Lengths from the root down, cut to the most that is allowed.
-    #[allow(clippy::too_many_arguments)]
-    fn measure(
-        &mut self,
-        root: usize,
-        out: usize,
-        elements: usize,
-        costs: &[(u8, u8)],
-        most: usize,
-        lengths: &mut [u8],
-        bits: &mut Bits,
-    ) {
-        // A node's length takes the place of its parent.
-        self.parent[root] = 0;
-        let mut count = [0u16; MOST_BITS + 1];
-        let mut overflow = 0i32;
-        for at in out..HEAP {
-            let node = usize::from(self.order[at]);
-            let mut length = usize::from(self.parent[usize::from(self.parent[node])]) + 1;
-            if length > most {
-                length = most;
-                overflow += 1;
-            }
-            self.parent[node] = length as u16;
-            if node >= elements {
-                continue;
-            }
-            count[length] += 1;
-            lengths[node] = length as u8;
-            let frequency = (self.key[node] >> 8) as i32;
-            let (extra, fixed) = costs[node];
-            bits.own += frequency * (length as i32 + i32::from(extra));
-            bits.fixed += frequency * i32::from(fixed + extra);
-        }
-        if overflow == 0 {
-            return;
-        }
-        while overflow > 0 {
-            let mut length = most - 1;
-            while count[length] == 0 {
-                length -= 1;
-            }
-            count[length] -= 1;
-            count[length + 1] += 2;
-            count[most] -= 1;
-            overflow -= 2;
-        }
-        let mut at = HEAP;
-        for length in (1..=most).rev() {
-            let mut left = count[length];
-            while left > 0 {
-                at -= 1;
-                let node = usize::from(self.order[at]);
-                if node >= elements {
-                    continue;
-                }
-                let frequency = (self.key[node] >> 8) as i32;
-                bits.own += (length as i32 - i32::from(lengths[node])) * frequency;
-                lengths[node] = length as u8;
-                left -= 1;
-            }
+fn differ(lengths: &[u8]) -> u32 {
+    let lengths: &[u8; 17] = lengths.try_into().expect("17 lengths");
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+        // SAFETY: two loads of 16 bytes from an array of 17; SSE2 is in the architecture's baseline.
+        unsafe {
+            let these = _mm_loadu_si128(lengths.as_ptr().cast());
+            let next = _mm_loadu_si128(lengths.as_ptr().add(1).cast());
+            !_mm_movemask_epi8(_mm_cmpeq_epi8(these, next)) as u32 & 0xffff
         }
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    (0..16).fold(0, |bits, i| bits | u32::from(lengths[i] != lengths[i + 1]) << i)
 }
 
 #[cfg(test)]
@@ -381,6 +330,6 @@ mod tests {
 
     #[test]
     fn an_empty_block_has_two_bytes() {
-        assert_eq!(Frequencies::new().stream_size(0), 2);
+        assert_eq!(Sizer::new().size(Block { frequencies: Frequencies::new(), bytes: 0 }), 2);
     }
 }
