@@ -13,7 +13,7 @@ const folder = (megabytes: number): string =>
   fileURLToPath(new URL(`../data/near-dedup-${megabytes}`, import.meta.url))
 const MEGABYTES = 1000
 /** What a rival of minutes a gigabyte is given. */
-const PART = 40
+const PART = 8
 /** The files of a corpus, so that a rival that gives a thread whole files has some for each. */
 const FILES = 4
 /** Bands and rows of datatrove's defaults, with a hash each for signatures of 112. */

@@ -16,7 +16,7 @@ const WIDTH = 384
 const K = 10
 /** The part of the queries that plain JavaScript is given. */
 const PART = 0.005
-const USEARCH_PART = 0.1
+const USEARCH_PART = 0.05
 const file = (name: string): string => fileURLToPath(new URL(`../data/${name}.f32`, import.meta.url))
 const BASE = file(`normal-${ROWS}x${WIDTH}-1`)
 const FROM = file(`normal-${QUERIES}x${WIDTH}-2`)

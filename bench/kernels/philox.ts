@@ -7,7 +7,7 @@ import type { KernelWorkload } from '../kernel-workload.js'
 import { pythonEnvironment } from '../python.js'
 
 const numpy = pythonEnvironment('numpy')
-/** Draws of a call, and calls of a repetition: as a service draws, in memory that the allocator has again. */
+/** Draws of a call, and calls of a repetition: as a service draws, into one array again and again. */
 const N = 1 << 16
 const CALLS = 256
 
@@ -21,7 +21,10 @@ export const workload: KernelWorkload = {
   limit: { of: 'store', atLeast: 0.5 },
   work: { bytes: 4 * N * CALLS },
   engines: [
-    tamisEngine('`kernels.uniformSync`', 'philox.ts', [String(N), String(CALLS)]),
+    tamisEngine('`kernels.uniformSync` into an array that is there (`out`)', 'philox.ts', [
+      String(N),
+      String(CALLS),
+    ]),
     {
       name: 'numpy',
       about: '`Generator(Philox).random` into an array that is there (`out`), float32; it has one thread',

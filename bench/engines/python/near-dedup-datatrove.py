@@ -63,7 +63,9 @@ if __name__ == "__main__":
     seconds = time.perf_counter() - started
     kept = count(f"{work}/kept/*", gzip.open)
     records = count(f"{folder}/*", open)
-    # The largest of its processes.
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    # Of the largest of its processes, as often as there are workers.
+    peak = workers * max(
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     notes = {"kept": f"{100 * kept / records:.1f} %"}
     print(json.dumps({"seconds": [seconds], "megabytes": peak * 1024 / 1e6, "notes": notes}))
