@@ -50,6 +50,19 @@ fn every_number_of_permutations_and_every_length_of_shingle() {
 }
 
 #[test]
+fn shingles_that_come_back_within_and_beyond_a_stretch() {
+    let part = "One line of a reply that quotes what it replies to, and that in turn quotes this one. ";
+    let other: String = (0..3000).map(|i| format!("{i} ")).collect();
+    for text in [part.repeat(3), part.repeat(60), [&part.repeat(40), &other, &*part.repeat(40)].concat()] {
+        for num_perm in [20, 128, 300] {
+            check(&text, 13, num_perm, 3);
+        }
+        check(&text.replace("that", "th\u{e4}t"), 13, 64, 3);
+    }
+    check(&"a".repeat(5000), 13, 64, 3);
+}
+
+#[test]
 fn texts_of_one_shingle_and_of_none() {
     for text in ["", " .,- ", "a", "\u{130}", "twelve chars", "thirteen char", "fourteen chars"] {
         check(text, 13, 40, 1);
