@@ -2,12 +2,15 @@
 //! its cluster that are ranked before it.
 //!
 //! Cosines are float64, from dots and norms in the order of [`distance`](crate::distance). O(n d) for the distances of given
-//! labels, O(n k d) to find the labels; O(sum of squared cluster sizes times d) for the similarities, with one maximum a row in
-//! memory; in parallel, with the same result for any number of threads.
+//! labels, O(n k d) to find the labels; O(sum of squared cluster sizes times d) for the similarities, of the few pairs that a screen
+//! ([`crate::alike`]) lets through, with one maximum a row in memory and 2 d bytes for the rows of the clusters at work; in parallel, with the same result for any number of threads.
 
+use crate::alike::Group;
+use crate::cpu::Cpu;
 use crate::distance::{Metric, Pairs, Real, Rows, Vectors};
 use crate::job::{Aborted, Job};
 use crate::nearest::{NearestError, Search, nearest};
+use crate::screen::TILE;
 use crate::threads;
 use rayon::prelude::*;
 
@@ -104,22 +107,36 @@ pub fn max_similarity_before<T: Real>(
     );
     let groups = labels.iter().max().map_or(0, |&label| label as usize + 1);
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); groups];
-    // Each row's place in its group.
-    let mut places = vec![u32::MAX; x.count()];
+    let mut is_placed = vec![false; x.count()];
     for &row in order {
-        let members = &mut members[labels[row as usize] as usize];
-        places[row as usize] = members.len() as u32;
-        members.push(row);
+        members[labels[row as usize] as usize].push(row);
+        is_placed[row as usize] = true;
     }
-    assert!(places.iter().all(|&place| place != u32::MAX), "the order must hold all rows");
-    let pairs = Vectors::new(x, x, Metric::Cosine);
-    let most = |row: usize| {
+    assert!(is_placed.into_iter().all(|is_placed| is_placed), "the order must hold all rows");
+    let of_part = |group: &Group<T>, part: usize| {
         job.check()?;
-        let before = &members[labels[row] as usize][..places[row] as usize];
-        let cosines = before.iter().map(|&other| pairs.score(row, other as usize));
-        Ok(cosines.fold(0.0f64, f64::max) as f32)
+        let mut most = [0.0f64; TILE];
+        group.meet(part, 0.0, |b, a| {
+            let most = &mut most[b % TILE];
+            *most = most.max(group.score(a, b));
+            *most
+        });
+        Ok(most.map(|most| most as f32))
     };
-    threads::pool().install(|| (0..x.count()).into_par_iter().with_max_len(TASK).map(most).collect())
+    let of_group = |members: &Vec<u32>| {
+        let group = Group::new(x, members, Cpu::current());
+        (0..group.parts())
+            .into_par_iter()
+            .map(|part| of_part(&group, part))
+            .collect::<Result<Vec<_>, Aborted>>()
+    };
+    let found: Result<Vec<_>, Aborted> =
+        threads::pool().install(|| members.par_iter().with_max_len(1).map(of_group).collect());
+    let mut most = vec![0.0; x.count()];
+    for (members, found) in members.iter().zip(found?) {
+        members.iter().zip(found.as_flattened()).for_each(|(&row, &value)| most[row as usize] = value);
+    }
+    Ok(most)
 }
 
 #[cfg(test)]
@@ -160,6 +177,37 @@ mod tests {
                 prop_assert!((f64::from(most[i as usize]) - want).abs() < 1e-6);
             }
         }
+    }
+
+    #[test]
+    fn threads_do_not_show_and_a_job_stops_it() {
+        let (n, k, width) = (3 * 4096 + 5, 61, 20);
+        let (x, centers) = (matrix(n, width, 1), matrix(k, width, 2));
+        let (rows, middles) = (Rows::new(&x, n, width), Rows::new(&centers, k, width));
+        let order = Philox::new(3, 0).permutation(n);
+        let job = Job::default();
+        let (nearest, most) = threads::on_any_budget(|| {
+            let nearest = distances(rows, middles, None, &job).unwrap();
+            assert_eq!(distances(rows, middles, Some(&nearest.1), &job).unwrap(), nearest);
+            let most = max_similarity_before(rows, &nearest.1, &order, &job).unwrap();
+            (nearest, most)
+        });
+        // Every pair, as it was defined.
+        let pairs = Vectors::new(rows, rows, Metric::Cosine);
+        let mut before: Vec<Vec<usize>> = vec![Vec::new(); k];
+        for row in order.iter().map(|&row| row as usize) {
+            let before = &mut before[nearest.1[row] as usize];
+            let want = before.iter().map(|&other| pairs.score(row, other)).fold(0.0f64, f64::max);
+            assert_eq!(most[row], want as f32);
+            before.push(row);
+        }
+        let mut bad = x.clone();
+        bad[(n - 3) * width..(n - 2) * width].fill(0.0);
+        bad[(n - 2) * width] = f32::NAN;
+        let found = threads::on_any_budget(|| find_bad_row(Rows::new(&bad, n, width)));
+        assert_eq!(found, Some(BadRow::NotFinite(n - 2)));
+        job.stop();
+        assert_eq!(max_similarity_before(rows, &nearest.1, &order, &job), Err(Aborted));
     }
 
     #[test]

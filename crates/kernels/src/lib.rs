@@ -1,5 +1,6 @@
 //! Operations that decide what to keep, over slices.
 
+pub mod alike;
 pub mod apportion;
 pub mod assign;
 pub mod assigned;

@@ -1,10 +1,13 @@
 //! Rows of vectors that are alike: components over pairs of high cosine within groups.
 //!
 //! Two rows of a group are linked when their cosine ([`cosine`](crate::distance::cosine)) is at least the threshold; a
-//! component is what links join, and stands under its lowest row. Pairs that are joined already are not scored. Groups are worked
-//! through in parallel; the answer does not depend on that. O(sum over groups of m^2 * width), memory 8 bytes a row.
+//! component is what links join, and stands under its lowest row. Pairs are scored that a screen ([`crate::alike`]) lets
+//! through and that are not joined already. Groups are worked through in parallel; the answer does not depend on that.
+//! O(sum over groups of m^2 * width), memory 8 bytes a row and 2 * width for the rows of the groups at work.
 
-use crate::distance::{Arithmetic, Real, Rows, cosine};
+use crate::alike::Group;
+use crate::cpu::Cpu;
+use crate::distance::{Real, Rows};
 use crate::job::{Aborted, Job};
 use crate::threads;
 use crate::unionfind::UnionFind;
@@ -32,25 +35,21 @@ pub fn similar<T: Real>(
     job: &Job,
 ) -> Result<Vec<u32>, Aborted> {
     assert_eq!(rows.count(), groups.len());
-    let arithmetic = Arithmetic::current();
     let mut members: Vec<u32> = (0..groups.len() as u32).collect();
     // Stable: the rows of a group stay in order.
     members.sort_by_key(|&row| groups[row as usize]);
     let of_group = |group: &[u32]| {
-        let row = |i: u32| rows.row(i as usize);
-        let squares: Vec<f64> = group.iter().map(|&i| arithmetic.dot(row(i), row(i))).collect();
+        let rows = Group::new(rows, group, Cpu::current());
         let mut joined = UnionFind::new(group.len() as u32);
-        for b in 1..group.len() {
+        for part in 0..rows.parts() {
             job.check()?;
-            for a in 0..b {
-                if joined.find(a as u32) == joined.find(b as u32) {
-                    continue;
-                }
-                let dot = arithmetic.dot(row(group[a]), row(group[b]));
-                if cosine(dot, squares[a], squares[b]) >= threshold {
+            rows.meet(part, threshold, |b, a| {
+                let is_joined = joined.find(a as u32) == joined.find(b as u32);
+                if !is_joined && rows.score(a, b) >= threshold {
                     joined.union(a as u32, b as u32);
                 }
-            }
+                threshold
+            });
         }
         Ok(joined.into_roots())
     };
@@ -69,6 +68,7 @@ pub fn similar<T: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distance::cosine;
     use crate::philox::Philox;
     use proptest::prelude::*;
 
@@ -114,19 +114,13 @@ mod tests {
 
     #[test]
     fn threads_do_not_show_and_a_job_stops_it() {
-        let (n, width) = (3 * 4096 + 5, 8);
+        let (n, width) = (3 * 4096 + 5, 20);
         let noise = Philox::new(1, 0);
         let x: Vec<f32> = (0..n * width).map(|i| (noise.word(i as u64) >> 30) as f32 - 1.5).collect();
         let groups: Vec<u32> = (0..n as u32).map(|i| i % 61).collect();
         let rows = Rows::new(&x, n, width);
-        let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| similar(rows, &groups, 0.95, &Job::default()).unwrap())
-        };
-        let one = run(1);
-        assert!(one.iter().enumerate().any(|(i, &of)| of != i as u32));
-        assert_eq!(one, run(2));
-        assert_eq!(one, run(7));
+        let found = threads::on_any_budget(|| similar(rows, &groups, 0.7, &Job::default()).unwrap());
+        assert!(found.iter().enumerate().any(|(i, &of)| of != i as u32));
         let job = Job::default();
         job.stop();
         assert_eq!(similar(rows, &groups, 0.95, &job), Err(Aborted));

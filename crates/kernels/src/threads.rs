@@ -46,10 +46,34 @@ pub fn set_threads(threads: usize) {
     }
 }
 
+/// What `work` gives on budgets of 1, 2 and 7 threads: the same, or it panics. A pool of a test's own would not do: operations
+/// move their work to the pool in force.
+#[cfg(test)]
+pub(crate) fn on_any_budget<T: PartialEq + std::fmt::Debug>(work: impl Fn() -> T) -> T {
+    let _turn = tests::turn();
+    let [one, two, seven] = [1, 2, 7].map(|budget| {
+        set_threads(budget);
+        assert_eq!(threads(), budget);
+        work()
+    });
+    set_threads(0);
+    assert!(one == two && one == seven, "the number of threads shows");
+    one
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, MutexGuard};
+
+    /// One test at a time sets the budget.
+    pub fn turn() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        TURN.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     #[test]
     fn a_new_size_holds_for_what_starts_after_it() {
+        let _turn = turn();
         let before = super::pool();
         super::set_threads(3);
         assert_eq!(super::threads(), 3);
