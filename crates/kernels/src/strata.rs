@@ -245,6 +245,23 @@ mod tests {
     }
 
     #[test]
+    fn threads_do_not_show() {
+        // Weights are added in tasks of 16,384.
+        let n = 3 * (1 << 14) + 77;
+        let labels: Vec<u32> = (0..n as u32).map(|i| i * 7 % 11).collect();
+        let weights: Vec<f64> = (0..n).map(|i| (i % 5) as f64 + 0.5).collect();
+        let excluded: Vec<u8> = (0..n).map(|i| u8::from(i % 3 == 0)).collect();
+        let shares: Vec<u32> = (0..11).map(|j| 40 * j).collect();
+        let drawn = threads::on_any_budget(|| {
+            draw(&labels, LogWeights::LogOf(&weights), Some(&excluded), &shares, 5, 9)
+        });
+        assert_eq!(drawn.len(), 40 * 55);
+        let best = threads::on_any_budget(|| keep_best(&weights, &labels, Some(&excluded), &shares, 3000));
+        assert_eq!(best, naive(&weights, &labels, &excluded, &shares, 3000));
+        threads::on_any_budget(|| group_means(&weights, &labels, 11));
+    }
+
+    #[test]
     fn draws_follow_the_weights_and_the_noise_of_the_row() {
         let n = 3 * 4096 + 77;
         let labels: Vec<u32> = (0..n).map(|i| (i % 7) as u32).collect();
