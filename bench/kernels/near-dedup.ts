@@ -56,7 +56,9 @@ export const workload: KernelWorkload = {
     tamisEngine('`corpus.dedupFilesNear`', 'near-dedup.ts', [folder(MEGABYTES), ...BANDS]),
     {
       name: 'datatrove',
-      about: 'the four steps of its MinHash pipeline, local executors with a worker a thread',
+      about:
+        'the four steps of its MinHash pipeline, local executors with a worker a thread; nearly all of its time is its ' +
+        'default word tokenizer (spaCy)',
       threads: [1, 2],
       part: PART / MEGABYTES,
       setUp: python.setUp,
