@@ -21,7 +21,6 @@ pub mod kmeans;
 pub mod lsh;
 pub mod magnitude;
 pub mod masks;
-pub mod memory;
 pub mod merge;
 pub mod minhash;
 pub mod mixture;

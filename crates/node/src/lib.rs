@@ -21,7 +21,3 @@ mod process;
 mod rounds;
 mod texts;
 mod weights;
-
-/// Results and scratch memory can be large, and are often written once.
-#[global_allocator]
-static MEMORY: tamis_kernels::memory::HugePages = tamis_kernels::memory::HugePages;
