@@ -73,13 +73,17 @@ impl<T: Real> Coder<T> {
 fn code_here<T: Real>(row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f64, f64, f64, i32) {
     let width = mean.len();
     assert!(row.len() == width && codes.len() >= width, "rows of another width");
+    // Blocks of a known length become vectors. Zeros behind the last add nothing to any sum.
+    let (row, row_rest) = row.as_chunks::<WIDE>();
+    let (mean, mean_rest) = mean.as_chunks::<WIDE>();
+    let last = (padded(row_rest), padded(mean_rest));
     let mut tops = [T::ZERO; WIDE];
     let mut squares = [T::ZERO; WIDE];
-    for (x, mean) in row.chunks(WIDE).zip(mean.chunks(WIDE)) {
-        for (((&x, &mean), top), square) in x.iter().zip(mean).zip(&mut tops).zip(&mut squares) {
-            let v = x.times(factor).less(mean);
-            *top = top.larger(v.magnitude());
-            *square = square.plus(v.times(v));
+    for (x, mean) in row.iter().zip(mean).chain([(&last.0, &last.1)]) {
+        for l in 0..WIDE {
+            let v = x[l].times(factor).less(mean[l]);
+            tops[l] = tops[l].larger(v.magnitude());
+            squares[l] = squares[l].plus(v.times(v));
         }
     }
     let top = tops.into_iter().fold(T::ZERO, T::larger);
@@ -93,19 +97,30 @@ fn code_here<T: Real>(row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f6
     let (inverse, scale) = (T::from_f64(127.0 / top_wide), T::from_f64(top_wide / 127.0));
     let mut errors = [T::ZERO; WIDE];
     let mut sums = [0i32; WIDE];
-    for ((x, mean), codes) in row.chunks(WIDE).zip(mean.chunks(WIDE)).zip(codes.chunks_mut(WIDE)) {
-        let items = x.iter().zip(mean).zip(codes).zip(&mut errors).zip(&mut sums);
-        for ((((&x, &mean), to), error), sum) in items {
-            let v = x.times(factor).less(mean);
+    let (blocks, codes_rest) = codes[..width].as_chunks_mut::<WIDE>();
+    let mut last_codes = [0i8; WIDE];
+    let rows = row.iter().zip(mean).chain([(&last.0, &last.1)]);
+    for ((x, mean), codes) in rows.zip(blocks.iter_mut().chain([&mut last_codes])) {
+        for l in 0..WIDE {
+            let v = x[l].times(factor).less(mean[l]);
             let (rounded, code) = v.times(inverse).round();
             let off = v.less(rounded.times(scale));
-            *error = error.plus(off.times(off));
-            *sum += i32::from(code);
-            *to = code;
+            errors[l] = errors[l].plus(off.times(off));
+            sums[l] += i32::from(code);
+            codes[l] = code;
         }
     }
+    codes_rest.copy_from_slice(&last_codes[..codes_rest.len()]);
     let error = errors.into_iter().fold(0.0, |sum, x| sum + x.into());
     (top_wide, square, error, sums.into_iter().sum())
+}
+
+/// A block of what is left, with zeros behind it.
+#[inline(always)]
+fn padded<T: Real>(rest: &[T]) -> [T; WIDE] {
+    let mut block = [T::ZERO; WIDE];
+    block[..rest.len()].copy_from_slice(rest);
+    block
 }
 
 /// # Safety
