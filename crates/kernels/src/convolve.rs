@@ -315,7 +315,7 @@ mod tests {
         let round = |x: Vec<f64>| x.into_iter().map(|x| x as f32).collect::<Vec<f32>>();
         let (x, weight) = (round(data(120 * 130, 4)), round(data(27, 5)));
         let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             pool.install(|| convolve(&shape, &x, &weight, None, &Job::default()).unwrap())
         };
         let one = run(1);

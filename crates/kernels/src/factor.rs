@@ -507,7 +507,7 @@ mod tests {
         let a = normal(200 * 200, 9);
         let a = row_major(200, 200, |i, j| a[i * 200 + j] + a[j * 200 + i]);
         let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             pool.install(|| {
                 (
                     least_squares(&x, &y, [n, p, 1], 1.0, &job()),

@@ -346,7 +346,7 @@ mod tests {
         let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
         let want = naive(&wide, 777_777);
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             assert!(pool.install(|| kept(&[&x[..]], 777_777)) == want);
         }
     }

@@ -298,7 +298,7 @@ mod tests {
         let slices: Vec<&[f32]> = updates.iter().map(Vec::as_slice).collect();
         let mut before = None;
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             let got = pool.install(|| {
                 let job = Job::default();
                 let mut sum = vec![9.0; n];

@@ -348,7 +348,7 @@ mod tests {
         let keep = keep_count(0.3, n as u64);
         let mut before: Option<(Vec<f32>, Elected)> = None;
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             let got = pool.install(|| {
                 let cuts: Vec<_> = slices
                     .iter()

@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn the_thread_count_does_not_show() {
         let one = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             let draws = Philox::new(1, 2);
             pool.install(|| {
                 let mut words = vec![0; 3 * TASK + 5];

@@ -315,7 +315,7 @@ mod tests {
         let width = x.len() / 3;
         for per in [Per::Tensor, Per::Channel { count: 3, inner: width }, Per::Group { width, size: 100 }] {
             for threads in [1, 2, 7] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = crate::threads::Budget::of(threads);
                 pool.install(|| check(&x, per, 8));
             }
         }

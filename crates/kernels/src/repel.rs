@@ -153,13 +153,7 @@ mod tests {
         let items: Vec<f32> = (0..6 * size).map(|i| (i as f32 * 0.7).sin()).collect();
         let batch =
             Batch { items: &items, channels: 1, places: size, mask: None, limit: Some(0.01), step: 0.3 };
-        let one = |threads: usize| {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap()
-                .install(|| push(&batch, size, 6))
-        };
+        let one = |threads: usize| crate::threads::Budget::of(threads).install(|| push(&batch, size, 6));
         let want = one(1);
         assert_eq!((one(2), one(7)), (want.clone(), want));
     }

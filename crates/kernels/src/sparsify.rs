@@ -154,7 +154,7 @@ mod tests {
         for (width, keep) in [(4, 2), (1024, 100), (x.len(), 12_345), (x.len(), x.len() / 2)] {
             let want = naive(&magnitudes, width, keep);
             for threads in [1, 2, 7] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = crate::threads::Budget::of(threads);
                 let got = pool.install(|| mask_of_magnitudes(&x, width, keep, &Job::default()).unwrap());
                 assert!(got == want, "{width} {threads}");
                 let kept = pool.install(|| keep_masked(&got, &x, &Job::default()).unwrap());

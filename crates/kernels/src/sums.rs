@@ -245,7 +245,7 @@ mod tests {
     fn blocks_on_other_threads_give_the_same_bits() {
         let x = terms(40 * BLOCK + 13);
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             let sum = pool.install(|| sum_of_blocks(x.len(), &|i: usize| x[i]));
             assert_eq!(sum.to_bits(), naive(&x).to_bits());
         }

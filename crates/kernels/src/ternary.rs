@@ -378,7 +378,7 @@ mod tests {
             let (want, want_scale) = naive(&wide, 0.2, scale);
             let mut before = None;
             for threads in [1, 2, 7] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = crate::threads::Budget::of(threads);
                 let got = pool.install(|| ternarize(&parts, 0.2, scale, &Job::default()).unwrap());
                 let all =
                     [signs(&got.parts[0], parts[0].len()), signs(&got.parts[1], parts[1].len())].concat();

@@ -46,39 +46,58 @@ pub fn set_threads(threads: usize) {
     }
 }
 
-/// What `work` gives on budgets of 1, 2 and 7 threads: the same, or it panics. A pool of a test's own would not do: operations
-/// move their work to the pool in force.
+/// A budget of a test's own while it lives; one test at a time has one. A pool of the test's own would not do: operations move
+/// their work to the pool in force.
+#[cfg(test)]
+pub(crate) struct Budget(std::sync::MutexGuard<'static, ()>);
+
+#[cfg(test)]
+impl Budget {
+    pub(crate) fn of(threads: usize) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let budget = Budget(TURN.lock().unwrap_or_else(|e| e.into_inner()));
+        set_threads(threads);
+        budget
+    }
+
+    /// Runs `work` on the pool.
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        pool().install(work)
+    }
+}
+
+#[cfg(test)]
+impl Drop for Budget {
+    fn drop(&mut self) {
+        set_threads(0);
+    }
+}
+
+/// What `work` gives on budgets of 1, 2 and 7 threads: the same, or it panics.
 #[cfg(test)]
 pub(crate) fn on_any_budget<T: PartialEq + std::fmt::Debug>(work: impl Fn() -> T) -> T {
-    let _turn = tests::turn();
-    let [one, two, seven] = [1, 2, 7].map(|budget| {
-        set_threads(budget);
-        assert_eq!(threads(), budget);
+    let [one, two, seven] = [1, 2, 7].map(|threads| {
+        let _budget = Budget::of(threads);
+        assert_eq!(self::threads(), threads);
         work()
     });
-    set_threads(0);
     assert!(one == two && one == seven, "the number of threads shows");
     one
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, MutexGuard};
-
-    /// One test at a time sets the budget.
-    pub fn turn() -> MutexGuard<'static, ()> {
-        static TURN: Mutex<()> = Mutex::new(());
-        TURN.lock().unwrap_or_else(|e| e.into_inner())
-    }
+    use super::*;
 
     #[test]
     fn a_new_size_holds_for_what_starts_after_it() {
-        let _turn = turn();
-        let before = super::pool();
-        super::set_threads(3);
-        assert_eq!(super::threads(), 3);
-        super::set_threads(0);
-        assert_eq!(super::threads(), super::default_threads());
-        drop(before);
+        let budget = Budget::of(3);
+        assert_eq!(threads(), 3);
+        let before = pool();
+        set_threads(5);
+        assert_eq!((threads(), before.current_num_threads()), (5, 3));
+        set_threads(0);
+        assert_eq!(threads(), default_threads());
+        drop(budget);
     }
 }

@@ -87,7 +87,7 @@ mod tests {
             })
             .collect();
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             assert!(pool.install(|| unit_rows(&x, width)) == Ok(want.clone()));
         }
     }

@@ -446,7 +446,7 @@ mod tests {
         let filters = Filters::named("db4").unwrap();
         let x: Vec<f64> = (0..3 * 4096 + 77).map(|i| (i * i % 1013) as f64).collect();
         let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             pool.install(|| forward(&x, 1, &[x.len()], &filters, Mode::Symmetric))
         };
         let one = run(1);

@@ -180,7 +180,7 @@ mod tests {
         let codes: Vec<u8> =
             (0..6 * (3 * TASK + 11)).map(|i| ((i * 7919) % (1 << layout.bits[i % 6])) as u8).collect();
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             pool.install(|| {
                 let segments = pack(&codes, &layout).unwrap();
                 assert!(segments == naive(&codes, &layout.bits));

@@ -184,7 +184,7 @@ fn the_thread_count_does_not_show() {
     let x = rows(9, 3 * 4096 + 41, width);
     let queries = rows(10, 5, width);
     let one = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = crate::threads::Budget::of(threads);
         pool.install(|| {
             let index =
                 index::build_index(Build { partitions: 8, ..build(&x, width) }, &Job::default()).unwrap();

@@ -243,7 +243,7 @@ fn the_thread_count_does_not_show() {
             let rows = if start == Start::Row(11) { rows } else { rows / 4 };
             let asked = Request { metric, start, ..request(&x[..rows * width], width, 90) };
             let one = |threads: usize| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = crate::threads::Budget::of(threads);
                 pool.install(|| choose(&asked, PAIRED, &Job::default()).unwrap())
             };
             let kept = one(1);

@@ -189,7 +189,7 @@ fn threads_do_not_show_and_bounds_change_nothing() {
         let results: Vec<Clustering<f32>> = [1, 2, 7]
             .into_iter()
             .map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = crate::threads::Budget::of(threads);
                 pool.install(|| run(&data, &o, None, &Job::default())).unwrap()
             })
             .collect();

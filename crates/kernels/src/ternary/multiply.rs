@@ -137,7 +137,7 @@ mod tests {
         let [positive, negative] = masks(&signs);
         let mut first: Option<Vec<f32>> = None;
         for threads in [1, 2, 7] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = crate::threads::Budget::of(threads);
             let mut y = vec![0.0; 2 * rows];
             pool.install(|| {
                 multiply([&positive, &negative], 0.25, cols, &x, &mut y, &Job::default()).unwrap()

@@ -320,7 +320,7 @@ mod tests {
             want.sort_by_key(|&i| (std::cmp::Reverse(words[i as usize]), i));
             want.truncate(k);
             for threads in [1, 2, 7] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let pool = crate::threads::Budget::of(threads);
                 assert!(
                     pool.install(|| walk(&words, k, Largest)).iter().all(|i| words[*i as usize] > 0 || k > 5)
                 );
