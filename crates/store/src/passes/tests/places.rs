@@ -135,6 +135,32 @@ fn rated_records_go_on_behind_the_finished_shards() {
 }
 
 #[test]
+fn threads_do_not_show_in_places_and_ratings() {
+    let dir = tempfile::tempdir().unwrap();
+    let inputs = corpus(dir.path(), &ALL, 500);
+    let read = options(300, 1500);
+    let shards = plan_shards(&inputs, &read).unwrap();
+    let scores: Vec<f32> = (0..3000).map(|i| (i * 7919 % 1013) as f32).collect();
+    let budget = [Budget { unit: Unit::Records, amount: 250 }];
+    let run = |threads: usize| {
+        let threads = Some(threads);
+        let wanted = PlaceOptions { number: Some("id".into()), threads, ..PlaceOptions::default() };
+        let found = places(&inputs, &read, &wanted).unwrap();
+        let best = found.choose_best(&scores, false, budget[0], 4).unwrap().picks;
+        let length = |_: &mut (), text: &str| Ok(text.len() as f64 / 100.0);
+        let options = ScoreOptions { order: 1, buckets: 1, threads, ..score_options(&[250]) };
+        let mut rated =
+            rate_texts(&inputs, &shards, &read, &options, None, &Job::default(), || (), length).unwrap();
+        let files = rated.seen.files.clone();
+        ((found.numbers, found.seen.files, best), (files, rated.choose(&budget, 4).unwrap().picks))
+    };
+    let one = run(1);
+    assert_eq!(one.0.0.len(), 3000);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(7));
+}
+
+#[test]
 fn a_mixture_has_its_own_order_and_repeats() {
     let dir = tempfile::tempdir().unwrap();
     let inputs = corpus(dir.path(), &ALL, 60);
