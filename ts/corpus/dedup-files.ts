@@ -35,7 +35,7 @@ export interface NearFileOptions extends FileDedupOptions, Omit<NearOptions, 'sc
  * {@link dedupExact} keeps of the concatenated texts. O(bytes), two passes over the files, in parallel; the same records for
  * any number of threads. Texts are compared by 128 bits of XXH3.
  *
- * Memory: 4 bytes a record, two blocks (8 MiB) a worker, and what `memory` allows.
+ * Memory: 4 bytes a record, two blocks (2 MiB) a worker, and what `memory` allows.
  * @param inputs - the files, see {@link FileSources}
  * @throws TamisError `FILE:RECORD: not a record with a string field "text"`; `OUT exists`; `ERR_TAMIS_IO` with the path;
  * `ERR_TAMIS_ABORTED`, whose message says where the finished parts lie
@@ -54,7 +54,7 @@ export async function dedupFilesExact(inputs: FileSources, options: ExactFileOpt
  * folder: what {@link dedupNear} keeps of the concatenated texts. O(characters * numPerm) for the signatures, two passes over the
  * files, in parallel; the same records for any number of threads and any `memory`.
  *
- * Memory: 4 bytes a record, two blocks (8 MiB) a worker, and what `memory` allows. Disk beside the output: 8 bytes a
+ * Memory: 4 bytes a record, two blocks (2 MiB) a worker, and what `memory` allows. Disk beside the output: 8 bytes a
  * band and record (72 by default), twice where they exceed `memory`, and with `verify` 4 a value of the signature.
  * @param inputs - the files, see {@link FileSources}
  * @throws TamisError what {@link dedupNear} throws of its options, and what {@link dedupFilesExact} throws of files

@@ -49,7 +49,7 @@ const NAMING_BYTES = 2 ** 21
  * one file or a folder. Two passes, O(bytes), in parallel; the same records for any number of threads, and the same
  * that {@link selectByImportance} keeps of the concatenated texts.
  *
- * Memory: 8 * buckets * (targets + 1) bytes, two blocks (8 MiB) with their n-grams and 7 MiB of word tables a worker, and
+ * Memory: 8 * buckets * (targets + 1) bytes, two blocks (2 MiB) with their n-grams and 7 MiB of word tables a worker, and
  * about 80 bytes for each record that may still be kept. Disk, beside the output: see `spoolBytes`.
  * @param raw - paths, globs, folders (their `.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`, `.txt` files), `-`
  * @param targets - files as in `raw`: string[], one target; string[][], one selection a target; or by name

@@ -58,7 +58,7 @@ impl Default for ReadOptions {
             max_record: 64 << 20,
             on_bad: OnBad::Throw,
             text_unit: TextUnit::Line,
-            block_bytes: size("TAMIS_BLOCK_BYTES", 8 << 20) as usize,
+            block_bytes: size("TAMIS_BLOCK_BYTES", 2 << 20) as usize,
             shard_bytes: size("TAMIS_SHARD_BYTES", 256 << 20),
             hash: false,
         }

@@ -18,6 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tamis_kernels::job::{Aborted, Job};
 use tamis_kernels::ngrams::{NgramHasher, Stats};
 
+/// Beyond so many buckets, whose table takes half a block, blocks are larger.
+const MANY_BUCKETS: u32 = 1 << 17;
+const WIDE_BLOCK_BYTES: usize = 8 << 20;
+
 /// What to count.
 #[derive(Debug, Clone)]
 pub struct CountOptions {
@@ -65,7 +69,14 @@ pub fn count_ngrams(
     let first = restore(&mut total, shards, options, read.hash, state);
     job.advance(shards[..first].iter().map(|s| s.bytes).sum(), total.seen.records());
 
-    let reader = BlockReader::new(inputs, &shards[first..], read, total.seen.start(shards, first));
+    // A block's table is added up in the one fold: one of many buckets asks for a larger block.
+    let block_bytes = if options.buckets > MANY_BUCKETS {
+        read.block_bytes.max(WIDE_BLOCK_BYTES)
+    } else {
+        read.block_bytes
+    };
+    let read = ReadOptions { block_bytes, ..read.clone() };
+    let reader = BlockReader::new(inputs, &shards[first..], &read, total.seen.start(shards, first));
     let keeps = options.keep > 0 && options.limit.is_none() && first == 0;
     let keeper = state
         .filter(|_| keeps)
