@@ -49,13 +49,15 @@ pub fn set_threads(threads: usize) {
 /// A budget of a test's own while it lives; one test at a time has one. A pool of the test's own would not do: operations move
 /// their work to the pool in force.
 #[cfg(test)]
-pub(crate) struct Budget(std::sync::MutexGuard<'static, ()>);
+pub(crate) struct Budget {
+    _turn: std::sync::MutexGuard<'static, ()>,
+}
 
 #[cfg(test)]
 impl Budget {
     pub(crate) fn of(threads: usize) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
-        let budget = Budget(TURN.lock().unwrap_or_else(|e| e.into_inner()));
+        let budget = Budget { _turn: TURN.lock().unwrap_or_else(|e| e.into_inner()) };
         set_threads(threads);
         budget
     }
