@@ -6,11 +6,14 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Command } from './bench.js'
 
-/** Where data lie, which is not in git; programs run there. */
+/**
+ * Where data lie, which is not in git. Programs run there and not in the root: nltk loads nothing that lies below the current
+ * folder, as the environments do there.
+ */
 export const DATA = fileURLToPath(new URL('data', import.meta.url))
 
-/** The JSON of the last line that the program prints. */
-export function runForJson<T>({ file, args, env }: Command): T {
+/** What the program prints. */
+export function runCommand({ file, args, env }: Command): string {
   const options = {
     cwd: DATA,
     env: { ...process.env, ...env },
@@ -21,5 +24,15 @@ export function runForJson<T>({ file, args, env }: Command): T {
   if (child.status !== 0) {
     throw new Error(`${[file, ...args].join(' ')} failed (${child.status ?? child.signal}):\n${child.stderr}`)
   }
-  return JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '') as T
+  return child.stdout
+}
+
+/** The JSON of the last line of what a program prints. */
+export function lastJson<T>(printed: string): T {
+  return JSON.parse(printed.trim().split('\n').at(-1) ?? '') as T
+}
+
+/** The JSON of the last line that the program prints. */
+export function runForJson<T>(command: Command): T {
+  return lastJson<T>(runCommand(command))
 }

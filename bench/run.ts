@@ -8,7 +8,6 @@
  * `--save` writes RESULTS.md and the README's table.
  * @module
  */
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,6 +15,7 @@ import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { DsirJob, DsirRun, Engine, Workload } from './bench.js'
+import { DATA, lastJson, runCommand } from './command.js'
 import { engines as dataSelection } from './engines/data-selection.js'
 import { engines as javascript } from './engines/javascript.js'
 import { engines as reading } from './engines/read.js'
@@ -28,7 +28,6 @@ import { workload as lowRepetition } from './workloads/dsir-low-repetition.js'
 
 const ENGINES: readonly Engine[] = [...tamis, ...javascript, ...dataSelection, ...reading]
 const WORKLOADS: readonly Workload[] = [dsir, lowRepetition]
-const DATA = fileURLToPath(new URL('data', import.meta.url))
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const README = fileURLToPath(new URL('../README.md', import.meta.url))
 
@@ -200,21 +199,13 @@ function runOnce(
   const job: DsirJob = { raw, target, out, count, minTokens: 100, seed: 0, method, threads }
   rmSync(out, { force: true })
   writeFileSync(jobFile, JSON.stringify(job))
-  const { file, args, env } = engine.dsir(job, jobFile)
+  const command = engine.dsir(job, jobFile)
   const started = performance.now()
-  // Not in the root: nltk loads nothing that lies below the current folder, as the environment does there.
-  const options = {
-    cwd: DATA,
-    env: { ...process.env, ...env },
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  } as const
-  const child = spawnSync(file, args, options)
+  const printed = runCommand(command)
   const seconds = (performance.now() - started) / 1000
-  if (child.status !== 0) throw new Error(`${label(contestant)} failed (${child.status}):\n${child.stderr}`)
   const digest = engine.readsOnly ? '' : createHash('sha256').update(readFileSync(out)).digest('hex')
   if (engine.clock === 'process') return { run: { seconds }, digest }
-  return { run: JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '') as DsirRun, digest }
+  return { run: lastJson<DsirRun>(printed), digest }
 }
 
 function heading(engines: readonly Engine[], limits: Limits): string {
