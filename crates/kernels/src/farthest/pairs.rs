@@ -14,6 +14,7 @@ use crate::cpu::Cpu;
 use crate::job::{Aborted, Job};
 use crate::screen::{Coder, LANES, MAX_WIDTH, ROWS, TILE, Tile, VECTORS, interleave, stride, up};
 use rayon::prelude::*;
+use std::sync::Mutex;
 
 /// Rows of a block of which the largest distance is known.
 const BLOCK: usize = 32;
@@ -29,20 +30,58 @@ const EXACT: usize = 8;
 /// A mean error of a row's codes from which on they tell too little.
 const COARSE: f64 = 0.05;
 
+/// Bytes of memory that are kept from one search to the next, at most.
+const SPARE_BYTES: usize = 16 << 20;
+
+/// Memory of a search, kept for the next one: the first touch of fresh memory takes as long as half of the search. One is kept;
+/// searches at the same time have their own.
+#[derive(Default)]
+struct Memory {
+    codes: Vec<i8>,
+    panels: Vec<u8>,
+    forms: Vec<f32>,
+}
+
+static SPARE: Mutex<Option<Memory>> = Mutex::new(None);
+
+impl Memory {
+    /// Of any contents.
+    fn take(codes: usize, forms: usize) -> Self {
+        let mut memory = SPARE.lock().unwrap_or_else(|e| e.into_inner()).take().unwrap_or_default();
+        memory.codes.resize(codes, 0);
+        memory.panels.resize(codes, 0);
+        memory.forms.resize(forms, 0.0);
+        memory
+    }
+
+    fn keep(self) {
+        let bytes = self.codes.capacity() + self.panels.capacity() + 4 * self.forms.capacity();
+        if bytes <= SPARE_BYTES {
+            *SPARE.lock().unwrap_or_else(|e| e.into_inner()) = Some(self);
+        }
+    }
+}
+
 /// What is held of each pair.
 pub struct Pairs<'a, T: Real> {
     space: &'a Space<'a, T>,
     /// The candidates, ascending: places below are places among them.
     rows: &'a [u32],
-    /// The cosine by codes: tile after tile, of all rows up to a panel's last with the panel's lanes. Minus infinity
-    /// for what is no pair or was computed.
-    forms: Vec<f32>,
+    /// `forms` is the cosine by codes: tile after tile, of all rows up to a panel's last with the panel's lanes. Minus
+    /// infinity for what is no pair or was computed.
+    memory: Memory,
     /// What a row adds to the error of its pairs; infinite where there is no row.
     errors: Vec<f32>,
     /// What every pair's error has beside: of roundings here and in the exact distance.
     slack: f32,
     /// Exact distances that may still be computed.
     budget: usize,
+}
+
+impl<T: Real> Drop for Pairs<'_, T> {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.memory).keep();
+    }
 }
 
 /// How far the candidates are from what is kept, at most.
@@ -96,13 +135,20 @@ impl<'a, T: Real> Pairs<'a, T> {
         let stride = stride(space.width);
         let size = LANES * stride;
         let vectors = count.div_ceil(LANES);
-        let mut codes = vec![0i8; vectors * size];
-        let mut panels = vec![0u8; vectors * size];
+        let tiles: Vec<(usize, usize)> = (0..count.div_ceil(TILE))
+            .flat_map(|panel| {
+                let rows = count.min((panel + 1) * TILE);
+                (0..rows.div_ceil(ROWS)).map(move |octet| (panel, octet))
+            })
+            .collect();
+        let mut memory = Memory::take(vectors * size, tiles.len() * ROWS * TILE);
+        let Memory { codes, panels, forms } = &mut memory;
         let mut bounds = vec![(0i32, 0.0f64, 0.0f64, 0.0f64); vectors * LANES];
         let coder = Coder::new(vec![T::ZERO; space.width], Cpu::current());
         let tasks = codes.par_chunks_mut(size).zip(panels.par_chunks_mut(size));
         let tasks = tasks.zip(bounds.par_chunks_mut(LANES)).zip(rows.par_chunks(LANES));
         tasks.for_each(|(((codes, panel), bounds), rows)| {
+            codes[rows.len() * stride..].fill(0);
             for ((&row, codes), bound) in rows.iter().zip(codes.chunks_exact_mut(stride)).zip(bounds) {
                 let row = row as usize;
                 let coded = coder.code(space.row(row), space.factor(row), 1.001, codes);
@@ -114,6 +160,7 @@ impl<'a, T: Real> Pairs<'a, T> {
         let norm = bounds.iter().fold(0.0f64, |most, bound| most.max(bound.2));
         let error = bounds.iter().fold(0.0f64, |most, bound| most.max(bound.3));
         if bounds.iter().map(|bound| bound.3).sum::<f64>() > COARSE * count as f64 {
+            memory.keep();
             return Ok(None);
         }
         // |u . v - û . v̂| <= |u| e_v + e_u (|v| + e_v), and a product of errors is at most half the larger, by the sum.
@@ -123,13 +170,6 @@ impl<'a, T: Real> Pairs<'a, T> {
         errors.iter_mut().zip(&bounds).take(count).for_each(|(to, bound)| *to = up(share * bound.3));
         let mut scales = vec![0.0; padded];
         scales.iter_mut().zip(&bounds).for_each(|(to, bound)| *to = bound.1 as f32);
-        let tiles: Vec<(usize, usize)> = (0..padded / TILE)
-            .flat_map(|panel| {
-                let rows = count.min((panel + 1) * TILE);
-                (0..rows.div_ceil(ROWS)).map(move |octet| (panel, octet))
-            })
-            .collect();
-        let mut forms = vec![0.0f32; tiles.len() * ROWS * TILE];
         let tile = Tile::of(Cpu::current());
         let tasks = forms.par_chunks_exact_mut(ROWS * TILE).zip(&tiles).with_min_len(TASK);
         tasks.for_each(|(forms, &(panel, octet))| {
@@ -159,7 +199,7 @@ impl<'a, T: Real> Pairs<'a, T> {
         job.check()?;
         // A unit row's norm is 1 within four roundings; forms and bounds are of few roundings of numbers below 2.
         let slack = up(1.01 * space.error() + 2e-6);
-        Ok(Some(Pairs { space, rows, forms, errors, slack, budget: EXACT * count }))
+        Ok(Some(Pairs { space, rows, memory, errors, slack, budget: EXACT * count }))
     }
 
     /// Keeps rows from the most isolated one on, as many as `k` and none nearer than `least`. Whether it came to its
@@ -218,7 +258,7 @@ impl<'a, T: Real> Pairs<'a, T> {
     /// The distance to the nearest other candidate, if it is at least `bar`; nothing beyond the budget.
     fn nearest(&mut self, i: usize, bar: T) -> Option<Option<T>> {
         let lower: Vec<f32> =
-            (0..self.rows.len()).map(|j| self.least(self.forms[place(i, j)], i, j)).collect();
+            (0..self.rows.len()).map(|j| self.least(self.memory.forms[place(i, j)], i, j)).collect();
         let first = (0..lower.len()).filter(|&j| j != i).min_by(|&a, &b| lower[a].total_cmp(&lower[b]))?;
         let mut near = self.exact(i, first)?;
         for (j, &lower) in lower.iter().enumerate() {
@@ -237,7 +277,7 @@ impl<'a, T: Real> Pairs<'a, T> {
     fn tops(&self) -> Vec<f32> {
         let larger = |a: f32, b: f32| if a > b { a } else { b };
         let mut tops = vec![f32::NEG_INFINITY; self.errors.len()];
-        let mut tiles = self.forms.chunks_exact(ROWS * TILE);
+        let mut tiles = self.memory.forms.chunks_exact(ROWS * TILE);
         for (panel, lane_errors) in self.errors.chunks_exact(TILE).enumerate() {
             let mut lane_tops = [f32::NEG_INFINITY; TILE];
             let rows = self.rows.len().min((panel + 1) * TILE);
@@ -261,7 +301,7 @@ impl<'a, T: Real> Pairs<'a, T> {
     /// Brings what is known of the candidates up to one that is kept.
     fn approach(&self, near: &mut Near<T>, kept: usize) {
         for (i, known) in near.near.iter_mut().enumerate() {
-            let upper = self.upper(self.errors[i] - self.forms[place(i, kept)], self.errors[kept]);
+            let upper = self.upper(self.errors[i] - self.memory.forms[place(i, kept)], self.errors[kept]);
             if upper < *known {
                 *known = upper;
             }
@@ -277,7 +317,7 @@ impl<'a, T: Real> Pairs<'a, T> {
         let mut likeliest = None;
         let mut most = f32::NEG_INFINITY;
         for (at, &kept) in order.iter().enumerate().skip(near.done[place_of] as usize) {
-            let form = self.forms[place(place_of, kept)];
+            let form = self.memory.forms[place(place_of, kept)];
             if form > most && f64::from(self.least(form, place_of, kept)) < known {
                 (likeliest, most) = (Some(at), form);
             }
@@ -287,7 +327,7 @@ impl<'a, T: Real> Pairs<'a, T> {
             return false;
         };
         let Some(exact) = self.exact(place_of, order[at]) else { return false };
-        self.forms[place(place_of, order[at])] = f32::NEG_INFINITY;
+        self.memory.forms[place(place_of, order[at])] = f32::NEG_INFINITY;
         if exact < near.near[place_of] {
             near.set(place_of, exact);
         }
