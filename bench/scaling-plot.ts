@@ -26,7 +26,8 @@ export function drawScaling(curves: readonly Curve[]): string {
     marginLeft: 56,
     marginRight: 96,
     marginBottom: 44,
-    style: 'background: white; color: black; font: 12px sans-serif',
+    // Of a string, the document would have to parse it.
+    style: { background: 'white', color: 'black', font: '12px sans-serif' },
     x: { type: 'log', label: 'Size relative to the smallest', tickFormat: ',' },
     y: { type: 'log', label: 'Seconds', grid: true, tickFormat: '~g' },
     color: { scheme: 'observable10' },
