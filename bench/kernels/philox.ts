@@ -7,13 +7,13 @@ import type { KernelWorkload } from '../kernel-workload.js'
 import { pythonEnvironment } from '../python.js'
 
 const numpy = pythonEnvironment('numpy')
-/** Draws of a call, and calls of a repetition: as a service draws, into one array again and again. */
-const N = 1 << 16
-const CALLS = 256
+/** Draws of a call, and calls of a repetition: into one array again and again, whose memory is warm. */
+const N = 1 << 24
+const CALLS = 1
 
 export const workload: KernelWorkload = {
   name: 'philox',
-  about: `\`kernels.uniform\`, ${CALLS} calls of ${N} float32 each a repetition.`,
+  about: `\`kernels.uniform\`: ${N} float32 into one array, again and again.`,
   bars: [
     { rival: 'numpy', atLeast: 2 },
     { rival: 'javascript', atLeast: 2 },
