@@ -1,7 +1,7 @@
 //! Passes over a corpus: count, score, choose, and what they saw.
 
 use super::corpus::{Corpus, path};
-use super::state::{State, shared};
+use super::state::{Kept, State, shared};
 use super::{number, whole};
 use crate::failure::Failure;
 use crate::job::{Job, promise};
@@ -108,7 +108,7 @@ pub fn count_corpus<'env>(
     phase: String,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let kept = state.map(|state| state.features.clone());
+    let kept = state.map(|state| state.kept.clone());
     let (corpus, state) = (corpus.get()?, shared(state)?);
     let work = move |job: &tamis_kernels::job::Job| {
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
@@ -123,7 +123,7 @@ pub fn count_corpus<'env>(
         let state = state.as_deref().map(|state| (state, phase.as_str()));
         let mut counted = count_ngrams(&corpus.inputs, &corpus.shards, &read, &options, state, job)?;
         if let (Some(kept), Some(features)) = (kept, counted.features.take()) {
-            *kept.lock().unwrap_or_else(|e| e.into_inner()) = Some(features);
+            kept.put(Some(features));
         }
         Ok(counted)
     };
@@ -245,19 +245,19 @@ pub fn score_corpus<'env>(
     state: Option<&State>,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let kept = state.map(|state| state.features.clone());
+    let kept = state.map(|state| state.kept.clone());
     let (corpus, state, tables) = (corpus.get()?, shared(state)?, tables.to_vec());
     let (unit, spare) = (options.unit.clone(), options.spare as usize);
     let work = move |job: &tamis_kernels::job::Job| {
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
         let options = score::ScoreOptions::from(options);
-        let features = kept.as_ref().and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
+        let features = kept.as_ref().and_then(Kept::take);
         let (inputs, shards) = (&corpus.inputs, &corpus.shards);
         let scored =
             score_ngrams(inputs, shards, &read, &tables, &options, features.as_ref(), state.as_deref(), job)?;
         // The writing pass counts the n-grams of what is chosen.
         if let Some(kept) = kept {
-            *kept.lock().unwrap_or_else(|e| e.into_inner()) = features;
+            kept.put(features);
         }
         Ok(scored)
     };

@@ -13,23 +13,31 @@ use tamis_store::state::{self, Fingerprint, state_folder};
 /// The phase under which a run notes that it begins to put its output in place.
 const COMMIT: &str = "commit";
 
+/// N-grams that a counting pass kept for the passes that score and write.
+#[derive(Clone, Default)]
+pub(super) struct Kept(Arc<Mutex<Option<Features>>>);
+
+impl Kept {
+    pub(super) fn put(&self, features: Option<Features>) {
+        *self.0.lock().unwrap_or_else(|e| e.into_inner()) = features;
+    }
+
+    pub(super) fn take(&self) -> Option<Features> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).take()
+    }
+}
+
 /// The locked state of a run.
 #[napi]
 pub struct State {
     shared: Option<Arc<state::State>>,
     path: String,
-    /// N-grams that a counting pass kept for the passes that score and write.
-    pub(super) features: Arc<Mutex<Option<Features>>>,
+    pub(super) kept: Kept,
 }
 
 impl State {
     pub(super) fn get(&self) -> std::result::Result<Arc<state::State>, Failure> {
         self.shared.clone().ok_or_else(|| gone("state"))
-    }
-
-    /// Removes kept n-grams.
-    fn forget(&self) {
-        *self.features.lock().unwrap_or_else(|e| e.into_inner()) = None;
     }
 }
 
@@ -65,14 +73,14 @@ impl State {
     /// Removes it, unless somebody still works with it after an abort.
     #[napi]
     pub fn finish<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {
-        self.forget();
+        self.kept.put(None);
         let state = self.shared.take().and_then(Arc::into_inner);
         promise(env, None, move |_| Ok(state.map_or(Ok(()), state::State::finish)?), |()| ())
     }
 
     #[napi]
     pub fn release(&mut self) {
-        self.forget();
+        self.kept.put(None);
         self.shared = None;
     }
 }
@@ -99,6 +107,6 @@ pub fn open_state<'env>(
     promise(env, None, open, |(state, path)| State {
         shared: Some(Arc::new(state)),
         path,
-        features: Arc::default(),
+        kept: Kept::default(),
     })
 }

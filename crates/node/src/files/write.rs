@@ -130,7 +130,7 @@ pub fn write_chosen<'env>(
     state: Option<&State>,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let kept = state.map(|state| state.features.clone());
+    let kept = state.map(|state| state.kept.clone());
     let (corpus, chosen) = (corpus.get()?, chosen.shared.clone());
     let mut output = output.map(Output::take).transpose()?;
     let work = move |job: &tamis_kernels::job::Job| {
@@ -141,7 +141,7 @@ pub fn write_chosen<'env>(
             examples: options.examples as usize,
             threads: options.threads.map(|n| n as usize),
         };
-        let features = kept.and_then(|kept| kept.lock().unwrap_or_else(|e| e.into_inner()).take());
+        let features = kept.and_then(|kept| kept.take());
         let (inputs, read) = (&corpus.inputs, &corpus.read);
         let inner =
             write::write_chosen(inputs, read, &chosen, output.as_mut(), &options, features.as_ref(), job)?;
