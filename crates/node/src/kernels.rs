@@ -114,13 +114,22 @@ fn fill64(draws: &Philox, distribution: &Distribution, out: &mut [f64]) {
     }
 }
 
+/// Fills memory with draws of a stream.
+fn fill<T>(
+    out: &mut [T],
+    seed: &BigInt,
+    stream: u32,
+    work: impl FnOnce(&Philox, &mut [T]) -> std::result::Result<(), Failure>,
+) -> Result<()> {
+    let draws = Philox::new(word(seed), stream);
+    guard(|| work(&draws, out))
+}
+
 /// [`philox`], or [`below`] if there is a bound, into the caller's memory.
 #[napi]
 pub fn words_into(mut out: Uint32ArraySlice, bound: Option<f64>, seed: BigInt, stream: u32) -> Result<()> {
-    let draws = Philox::new(word(&seed), stream);
     // SAFETY: JavaScript waits for this call, and the front refuses memory that other threads see.
-    let out = unsafe { out.as_mut() };
-    guard(|| {
+    fill(unsafe { out.as_mut() }, &seed, stream, |draws, out| {
         match bound {
             None => draws.words(0, out),
             Some(bound) => draws.below(0, checked_bound(bound)?, out),
@@ -137,11 +146,9 @@ pub fn draw_into64(
     seed: BigInt,
     stream: u32,
 ) -> Result<()> {
-    let draws = Philox::new(word(&seed), stream);
     // SAFETY: as in `words_into`.
-    let out = unsafe { out.as_mut() };
-    guard(|| {
-        fill64(&draws, &distribution, out);
+    fill(unsafe { out.as_mut() }, &seed, stream, |draws, out| {
+        fill64(draws, &distribution, out);
         Ok(())
     })
 }
@@ -154,14 +161,12 @@ pub fn draw_into32(
     seed: BigInt,
     stream: u32,
 ) -> Result<()> {
-    let draws = Philox::new(word(&seed), stream);
     // SAFETY: as in `words_into`.
-    let out = unsafe { out.as_mut() };
-    guard(|| {
+    fill(unsafe { out.as_mut() }, &seed, stream, |draws, out| {
         match distribution {
             Distribution::Uniform => draws.uniform(0, out),
             _ => {
-                let wide = real64(&draws, &distribution, out.len());
+                let wide = real64(draws, &distribution, out.len());
                 out.iter_mut().zip(wide).for_each(|(out, x)| *out = x as f32);
             }
         }
