@@ -127,7 +127,7 @@ fn sift_task<T: Real>(x: &[T], bounds: [u64; 2], signs: Place) -> Task {
     for ((i, x), (positive, negative)) in x.chunks(CACHED).enumerate().zip(masks) {
         Moments::of_blocks(x, cpu, &mut task.blocks);
         if !task.crowded {
-            task.pack(i * CACHED, x, bounds, positive, negative, cpu);
+            task.pack(i * CACHED, x, bounds, [positive, negative], cpu);
         }
     }
     task
@@ -135,21 +135,13 @@ fn sift_task<T: Real>(x: &[T], bounds: [u64; 2], signs: Place) -> Task {
 
 impl Task {
     /// Packs the signs of the items from place `at` on that are above the bounds.
-    fn pack<T: Real>(
-        &mut self,
-        at: usize,
-        x: &[T],
-        bounds: [u64; 2],
-        positive: &mut [u8],
-        negative: &mut [u8],
-        cpu: Cpu,
-    ) {
+    fn pack<T: Real>(&mut self, at: usize, x: &[T], bounds: [u64; 2], signs: [&mut [u8]; 2], cpu: Cpu) {
         #[cfg(target_arch = "x86_64")]
         if cpu.avx512 {
             // SAFETY: the processor has the instructions.
-            return unsafe { self.pack_avx512(at, x, bounds, positive, negative, cpu) };
+            return unsafe { self.pack_avx512(at, x, bounds, signs, cpu) };
         }
-        self.pack_words(at, x, bounds, positive, negative, cpu);
+        self.pack_words(at, x, bounds, signs, cpu);
     }
 
     /// # Safety
@@ -161,11 +153,10 @@ impl Task {
         at: usize,
         x: &[T],
         bounds: [u64; 2],
-        positive: &mut [u8],
-        negative: &mut [u8],
+        signs: [&mut [u8]; 2],
         cpu: Cpu,
     ) {
-        self.pack_words(at, x, bounds, positive, negative, cpu);
+        self.pack_words(at, x, bounds, signs, cpu);
     }
 
     #[inline(always)]
@@ -174,8 +165,7 @@ impl Task {
         at: usize,
         x: &[T],
         [low, high]: [u64; 2],
-        positive: &mut [u8],
-        negative: &mut [u8],
+        [positive, negative]: [&mut [u8]; 2],
         cpu: Cpu,
     ) {
         let masks = positive.chunks_mut(WORD / 8).zip(negative.chunks_mut(WORD / 8));
