@@ -2,8 +2,9 @@
 //! its cluster that are ranked before it.
 //!
 //! Cosines are float64, from dots and norms in the order of [`distance`](crate::distance). O(n d) for the distances of given
-//! labels, O(n k d) to find the labels; O(sum of squared cluster sizes times d) for the similarities, of the few pairs that a screen
-//! ([`crate::alike`]) lets through, with one maximum a row in memory and 2 d bytes for the rows of the clusters at work; in parallel, with the same result for any number of threads.
+//! labels, O(n k d) to find the labels; O(sum of squared cluster sizes times d) for the similarities, of the few pairs that a
+//! screen ([`crate::alike`]) lets through, with one maximum a row in memory and 2 d bytes for the rows of the clusters at work;
+//! in parallel, with the same result for any number of threads.
 
 use crate::alike::Group;
 use crate::cpu::Cpu;

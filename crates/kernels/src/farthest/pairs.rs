@@ -33,7 +33,7 @@ const COARSE: f64 = 0.05;
 /// Bytes of memory that are kept from one search to the next, at most.
 const SPARE_BYTES: usize = 16 << 20;
 
-/// Memory of a search, kept for the next one: the first touch of fresh memory takes as long as half of the search. One is kept;
+/// Memory of a search, kept for the next one: the first touch of fresh memory takes a fifth of the time of a search. One is kept;
 /// searches at the same time have their own.
 #[derive(Default)]
 struct Memory {
