@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { javascriptEngine, nodeCommand, tamisEngine } from './engines/node.js'
-import type { KernelWorkload } from './kernel-workload.js'
+import type { KernelEngine, KernelWorkload } from './kernel-workload.js'
 import { pythonEnvironment, tunedBlas } from './python.js'
 
 const [ROWS, WIDTH, KEEP] = [1_000_000, 128, 1000]
@@ -22,6 +22,15 @@ export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number)
   const apricot = pythonEnvironment('apricot')
   const file = fileURLToPath(new URL(`data/rows-${kind}-${ROWS}x${WIDTH}.f32`, import.meta.url))
   const args = (keep: number) => [file, String(WIDTH), String(keep)]
+  const numpyEngine = (name: string, about: string, env: Record<string, string>): KernelEngine => ({
+    name,
+    about,
+    threads: [1, 2],
+    part: NUMPY_KEEP / KEEP,
+    setUp: numpy.setUp,
+    version: () => numpy.version('numpy'),
+    command: (threads) => numpy.command('farthest-first.py', args(NUMPY_KEEP), threads, env),
+  })
   return {
     name: `farthest-first-${kind}`,
     about:
@@ -43,24 +52,8 @@ export function farthestWorkload(kind: 'clustered' | 'uniform', atLeast: number)
     },
     engines: [
       tamisEngine('`kernels.farthestFirstSync`', 'farthest-first.ts', args(KEEP)),
-      {
-        name: 'numpy',
-        about: 'for each step one product, a minimum and an argmax, in place',
-        threads: [1, 2],
-        part: NUMPY_KEEP / KEEP,
-        setUp: numpy.setUp,
-        version: () => numpy.version('numpy'),
-        command: (threads) => numpy.command('farthest-first.py', args(NUMPY_KEEP), threads, tunedBlas()),
-      },
-      {
-        name: 'numpy-shipped',
-        about: 'the same, its OpenBLAS as it is shipped',
-        threads: [1, 2],
-        part: NUMPY_KEEP / KEEP,
-        setUp: numpy.setUp,
-        version: () => numpy.version('numpy'),
-        command: (threads) => numpy.command('farthest-first.py', args(NUMPY_KEEP), threads),
-      },
+      numpyEngine('numpy', 'for each step one product, a minimum and an argmax, in place', tunedBlas()),
+      numpyEngine('numpy-shipped', 'the same, its OpenBLAS as it is shipped', {}),
       {
         name: 'apricot',
         about:
