@@ -76,6 +76,52 @@ impl Cpu {
     }
 }
 
+/// Defines a function that runs with the widest vectors that its first argument, a [`Cpu`], has: its body is compiled for
+/// the baseline, for AVX2 and for AVX-512, and is what the compiler makes of plain loops. Same bits from each: nothing
+/// here lets the compiler reorder floats or fuse a product with a sum.
+macro_rules! vectorized {
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident $(<$t:ident: $bound:ident>)? (
+            $cpu:ident: Cpu, $($arg:ident: $type:ty),* $(,)?
+        ) $(-> $out:ty)?
+        $body:block
+    ) => {
+        $(#[$meta])*
+        $vis fn $name $(<$t: $bound>)? ($cpu: $crate::cpu::Cpu, $($arg: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn here $(<$t: $bound>)? ($cpu: $crate::cpu::Cpu, $($arg: $type),*) $(-> $out)? {
+                let _ = $cpu;
+                $body
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx512 $(<$t: $bound>)? ($cpu: $crate::cpu::Cpu, $($arg: $type),*) $(-> $out)? {
+                    here($cpu, $($arg),*)
+                }
+
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx2 $(<$t: $bound>)? ($cpu: $crate::cpu::Cpu, $($arg: $type),*) $(-> $out)? {
+                    here($cpu, $($arg),*)
+                }
+
+                if $cpu.avx512 {
+                    // SAFETY: the processor has the instructions, says its argument.
+                    return unsafe { avx512($cpu, $($arg),*) };
+                }
+                if $cpu.avx2 {
+                    // SAFETY: the same.
+                    return unsafe { avx2($cpu, $($arg),*) };
+                }
+            }
+            here($cpu, $($arg),*)
+        }
+    };
+}
+pub(crate) use vectorized;
+
 /// The names of the instruction sets in use, beyond the architecture's baseline.
 ///
 /// ```
@@ -93,6 +139,30 @@ pub fn instruction_sets() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    vectorized! {
+        /// A sum in the order of its terms.
+        fn sum<T: Wide>(cpu: Cpu, x: &[T]) -> f64 {
+            x.iter().fold(0.0, |sum, &x| sum + x.wide())
+        }
+    }
+
+    trait Wide: Copy {
+        fn wide(self) -> f64;
+    }
+
+    impl Wide for f32 {
+        fn wide(self) -> f64 {
+            self.into()
+        }
+    }
+
+    #[test]
+    fn every_choice_gives_the_same_bits() {
+        let x: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.37).sin() * 1e3).collect();
+        let want = sum(Cpu::BASELINE, &x).to_bits();
+        assert!(Cpu::choices().into_iter().all(|cpu| sum(cpu, &x).to_bits() == want));
+    }
 
     #[test]
     fn a_cap_only_takes_away() {

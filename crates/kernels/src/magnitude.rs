@@ -6,6 +6,7 @@
 
 pub(crate) mod bracket;
 
+use crate::cpu::{Cpu, vectorized};
 use crate::job::{Aborted, Job};
 use crate::real::{Real, Stopped};
 use crate::{tasks, threads};
@@ -15,6 +16,8 @@ use std::ops::Range;
 
 /// Bits of one step of the walk.
 const DIGIT: u32 = 16;
+/// Items of which one look tells that there is nothing to count.
+const GROUP: usize = 64;
 /// Items that a histogram counts at least: clearing and adding it must not show.
 const COUNTED: usize = 1 << 20;
 
@@ -30,10 +33,18 @@ pub fn keep_count(density: f64, n: u64) -> u64 {
 
 /// The place of the first NaN or infinity.
 pub fn first_not_finite<T: Real>(x: &[T]) -> Option<usize> {
+    let cpu = Cpu::current();
     // By blocks, since a search that can end at every item is slow.
-    let block = x.chunks(1024).position(|block| !block.iter().fold(true, |all, x| all & x.is_finite()))?;
+    let block = x.chunks(1024).position(|block| !all_finite(cpu, block))?;
     let place = x[block * 1024..].iter().position(|x| !x.is_finite())?;
     Some(block * 1024 + place)
+}
+
+vectorized! {
+    /// Whether no item is a NaN or infinity.
+    pub(crate) fn all_finite<T: Real>(cpu: Cpu, x: &[T]) -> bool {
+        !x.iter().fold(false, |any, x| any | x.reaches(T::INFINITE))
+    }
 }
 
 /// Finds the cut that keeps the `keep` largest magnitudes of all parts, which are added in order, once for each pass.
@@ -142,12 +153,21 @@ impl Digit {
     /// Adds how many items have each value of the digit.
     fn count<T: Real>(&self, part: &[T], counts: &mut [u64], job: &Job) -> Result<(), Aborted> {
         let mask = (1u64 << self.width) - 1;
+        let cpu = Cpu::current();
+        let above = self.shift + self.width;
         for task in part.chunks(tasks::TASK) {
             job.check()?;
-            for x in task {
-                let rank = x.magnitude() >> self.shift;
-                if rank >> self.width == self.prefix {
-                    counts[(rank & mask) as usize] += 1;
+            if above == T::MAGNITUDE_BITS {
+                for x in task {
+                    counts[(x.magnitude() >> self.shift & mask) as usize] += 1;
+                }
+                continue;
+            }
+            // Few have the prefix, most groups none.
+            let ranks = [self.prefix << above, (self.prefix + 1) << above];
+            for group in task.chunks(GROUP).filter(|group| any_within(cpu, group, ranks)) {
+                for x in group.iter().filter(|x| x.reaches(ranks[0]) && !x.reaches(ranks[1])) {
+                    counts[(x.magnitude() >> self.shift & mask) as usize] += 1;
                 }
             }
         }
@@ -166,6 +186,14 @@ impl Digit {
             Ok(a)
         };
         part.par_chunks(each).map(count).try_reduce(|| vec![0; 1 << self.width], add)
+    }
+}
+
+vectorized! {
+    /// Whether the rank of any item is not below the first of these, but below the second.
+    #[inline]
+    fn any_within<T: Real>(cpu: Cpu, x: &[T], ranks: [u64; 2]) -> bool {
+        x.iter().fold(false, |any, x| any | (x.reaches(ranks[0]) & !x.reaches(ranks[1])))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Elementwise passes, in parallel; a piece of a tensor may be given in place of a whole one.
 
+use crate::cpu::{Cpu, vectorized};
 use crate::job::{Aborted, Job};
 use crate::merge::{UpdateError, check_finite};
 use crate::real::{NotFinite, Real, Stopped};
@@ -17,14 +18,20 @@ use std::borrow::Cow;
 /// If the lengths differ.
 pub fn sum_updates<T: Real>(updates: &[&[T]], out: &mut [T], job: &Job) -> Result<(), Stopped> {
     assert!(updates.iter().all(|update| update.len() == out.len()), "updates must have one length");
-    let tasks = tasks::fill(out, 1, job, |start, out| {
+    let cpu = Cpu::current();
+    let tasks = tasks::fill(out, 1, job, |start, out| sum_task(cpu, updates, start, out))?;
+    all_finite(tasks)
+}
+
+vectorized! {
+    /// Fills a piece of the sum, and says whether it is finite.
+    fn sum_task<T: Real>(cpu: Cpu, updates: &[&[T]], start: usize, out: &mut [T]) -> bool {
         out.fill(T::default());
         for update in updates {
             out.iter_mut().zip(&update[start..]).for_each(|(sum, &x)| *sum = *sum + x);
         }
-        out.iter().fold(true, |all, sum| all & sum.is_finite())
-    })?;
-    all_finite(tasks)
+        !out.iter().fold(false, |any, sum| any | sum.reaches(T::INFINITE))
+    }
 }
 
 /// 1 where `|update| > lambda |merged - update|`: the difference in the numbers' precision, the product in float64.
@@ -50,19 +57,26 @@ pub fn task_mask<T: Real>(
     job: &Job,
 ) -> Result<u64, Stopped> {
     assert!(update.len() == mask.len() && merged.len() == mask.len(), "lengths must agree");
-    let tasks = tasks::fill(mask, 1, job, |start, mask| {
-        let (mut ones, mut finite) = (0, true);
-        for ((item, &x), &sum) in mask.iter_mut().zip(&update[start..]).zip(&merged[start..]) {
-            let used = x.to_f64().abs() > lambda * (sum - x).to_f64().abs();
-            *item = u8::from(used);
-            ones += u64::from(used);
-            finite &= x.is_finite() & sum.is_finite();
-        }
-        (ones, finite)
-    })?;
+    let cpu = Cpu::current();
+    let tasks =
+        tasks::fill(mask, 1, job, |start, mask| mask_task(cpu, [update, merged], start, lambda, mask))?;
     let (ones, finite): (Vec<u64>, Vec<bool>) = tasks.into_iter().unzip();
     all_finite(finite)?;
     Ok(ones.into_iter().sum())
+}
+
+vectorized! {
+    /// Fills a piece of a mask; how many are 1, and whether all that was read is finite.
+    fn mask_task<T: Real>(cpu: Cpu, from: [&[T]; 2], start: usize, lambda: f64, mask: &mut [u8]) -> (u64, bool) {
+        let (mut ones, mut infinite) = (0, false);
+        for ((item, &x), &sum) in mask.iter_mut().zip(&from[0][start..]).zip(&from[1][start..]) {
+            let used = x.to_f64().abs() > lambda * (sum - x).to_f64().abs();
+            *item = u8::from(used);
+            ones += u64::from(used);
+            infinite |= x.reaches(T::INFINITE) | sum.reaches(T::INFINITE);
+        }
+        (ones, !infinite)
+    }
 }
 
 /// The mask of each part of an update, a byte of 0 or 1 an item.

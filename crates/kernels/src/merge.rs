@@ -3,8 +3,9 @@
 //! Elementwise over updates that lie side by side, sums over updates in their order in float64, results float32; one
 //! pass over every update, in parallel. A piece of a tensor may be given with its own cuts.
 
+use crate::cpu::{Cpu, vectorized};
 use crate::job::{Aborted, Job};
-use crate::magnitude::{Cut, PartCut, first_not_finite, keep_count, select_parts};
+use crate::magnitude::{Cut, PartCut, all_finite, first_not_finite, keep_count, select_parts};
 use crate::real::{NotFinite, Real, Stopped};
 use crate::tasks;
 
@@ -67,70 +68,92 @@ pub fn elect_merge<T: Real>(
         "a cut and a weight for each update"
     );
     assert!(updates.iter().all(|update| update.len() == out.len()), "updates must have one length");
-    let tasks = tasks::fill(out, 1, job, |start, out| {
+    let cpu = Cpu::current();
+    let elect = Election { updates, cuts, weights, merge, majority };
+    let tasks = tasks::fill(out, 1, job, |start, out| elect_task(cpu, &elect, start, out))?;
+    Ok(tasks.into_iter().fold(Elected::default(), Elected::and))
+}
+
+/// What an election is held over.
+struct Election<'a, T: Real> {
+    updates: &'a [&'a [T]],
+    cuts: &'a [PartCut<T>],
+    weights: &'a [f64],
+    merge: Merge,
+    majority: f64,
+}
+
+vectorized! {
+    /// The merge of the items from `start` on.
+    fn elect_task<T: Real>(cpu: Cpu, election: &Election<T>, start: usize, out: &mut [f32]) -> Elected {
+        let Election { updates, cuts, .. } = election;
         let mut trimmed = vec![[T::default(); BLOCK]; updates.len()];
         let mut elected = Elected::default();
         for (i, out) in out.chunks_mut(BLOCK).enumerate() {
             let range = start + i * BLOCK..start + i * BLOCK + out.len();
-            for ((row, update), cut) in trimmed.iter_mut().zip(updates).zip(cuts) {
+            for ((row, update), cut) in trimmed.iter_mut().zip(*updates).zip(*cuts) {
                 for (piece, least) in cut.pieces(range.clone()) {
                     let row = &mut row[piece.start - range.start..piece.end - range.start];
                     for (item, &x) in row.iter_mut().zip(&update[piece]) {
-                        *item = if x.magnitude() >= least { x } else { T::default() };
+                        *item = if x.reaches(least) { x } else { T::default() };
                     }
                 }
             }
-            elected = elected.and(merge_block(&trimmed, weights, merge, majority, out));
+            elected = elected.and(election.merge_block(&trimmed, out));
         }
         elected
-    })?;
-    Ok(tasks.into_iter().fold(Elected::default(), Elected::and))
+    }
 }
 
-#[inline(always)]
-fn merge_block<T: Real>(
-    trimmed: &[[T; BLOCK]],
-    weights: &[f64],
-    merge: Merge,
-    majority: f64,
-    out: &mut [f32],
-) -> Elected {
-    let mut sums = [0.0; BLOCK];
-    let mut any = [false; BLOCK];
-    for (row, weight) in trimmed.iter().zip(weights) {
-        for ((sum, any), x) in sums.iter_mut().zip(&mut any).zip(row) {
-            *sum += weight * x.to_f64();
-            *any |= *x != T::default();
-        }
-    }
-    let mut elected = Elected::default();
-    for (sum, any) in sums[..out.len()].iter().zip(&any) {
-        elected.balance += i64::from(*sum > 0.0) - i64::from(*sum < 0.0);
-        elected.undecided += u64::from(*sum == 0.0 && *any);
-    }
-    let signs = sums.map(|sum| if sum == 0.0 { majority } else { f64::signum(sum) });
-    let (mut merged, mut shares) = ([0.0f64; BLOCK], [0.0f64; BLOCK]);
-    for (row, &weight) in trimmed.iter().zip(weights) {
-        for (i, x) in row.iter().enumerate() {
-            let (x, agrees) = (x.to_f64(), x.to_f64() * signs[i] > 0.0);
-            let term = if agrees { weight * x } else { 0.0 };
-            match merge {
-                Merge::Max => merged[i] = merged[i].max(term.abs()),
-                Merge::Mean | Merge::Sum => merged[i] += term,
+impl<T: Real> Election<'_, T> {
+    #[inline(always)]
+    fn merge_block(&self, trimmed: &[[T; BLOCK]], out: &mut [f32]) -> Elected {
+        let mut sums = [0.0; BLOCK];
+        // More than 0 where an update is not 0.
+        let mut any = [0.0f64; BLOCK];
+        for (row, &weight) in trimmed.iter().zip(self.weights) {
+            for i in 0..BLOCK {
+                let x = row[i].to_f64();
+                sums[i] += weight * x;
+                any[i] += x.abs();
             }
-            shares[i] += if agrees { weight } else { 0.0 };
         }
+        let mut elected = Elected::default();
+        for (&sum, &any) in sums[..out.len()].iter().zip(&any) {
+            elected.balance += i64::from(sum > 0.0) - i64::from(sum < 0.0);
+            elected.undecided += u64::from((sum == 0.0) & (any > 0.0));
+        }
+        let mut signs = [0.0; BLOCK];
+        for i in 0..BLOCK {
+            signs[i] = if sums[i] == 0.0 { self.majority } else { f64::signum(sums[i]) };
+        }
+        let (mut merged, mut shares) = ([0.0f64; BLOCK], [0.0f64; BLOCK]);
+        for (row, &weight) in trimmed.iter().zip(self.weights) {
+            let agreeing = |i: usize| {
+                let x = row[i].to_f64();
+                if x * signs[i] > 0.0 { (weight * x, weight) } else { (0.0, 0.0) }
+            };
+            if self.merge == Merge::Max {
+                (0..BLOCK).for_each(|i| merged[i] = merged[i].max(agreeing(i).0.abs()));
+                continue;
+            }
+            for i in 0..BLOCK {
+                let (term, share) = agreeing(i);
+                merged[i] += term;
+                shares[i] += share;
+            }
+        }
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = match self.merge {
+                Merge::Mean if shares[i] == 0.0 => 0.0,
+                Merge::Mean => merged[i] / shares[i],
+                Merge::Sum => merged[i],
+                Merge::Max if merged[i] == 0.0 => 0.0,
+                Merge::Max => signs[i] * merged[i],
+            } as f32;
+        }
+        elected
     }
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = match merge {
-            Merge::Mean if shares[i] == 0.0 => 0.0,
-            Merge::Mean => merged[i] / shares[i],
-            Merge::Sum => merged[i],
-            Merge::Max if merged[i] == 0.0 => 0.0,
-            Merge::Max => signs[i] * merged[i],
-        } as f32;
-    }
-    elected
 }
 
 /// How each update is trimmed: to a share of its largest magnitudes.
@@ -229,7 +252,7 @@ pub fn trim_merge<T: Real>(
 /// If the lengths differ.
 pub fn subtract<T: Real>(model: &[T], base: &[T], out: &mut [f32], job: &Job) -> Result<(), Stopped> {
     assert!(model.len() == out.len() && base.len() == out.len(), "lengths must agree");
-    finite(out, job, |i| (model[i] - base[i]).to_f64() as f32)
+    finite(out, job, |cpu, start, out| difference(cpu, &model[start..], &base[start..], out))
 }
 
 /// `base + lambda update`; in float32 for float32.
@@ -248,7 +271,7 @@ pub fn add_scaled<T: Real>(
 ) -> Result<(), Stopped> {
     assert!(base.len() == out.len() && update.len() == out.len(), "lengths must agree");
     let lambda = T::from_f64(lambda);
-    finite(out, job, |i| (base[i] + lambda * update[i]).to_f64() as f32)
+    finite(out, job, |cpu, start, out| scaled_sum(cpu, [&base[start..], &update[start..]], lambda, out))
 }
 
 /// The sum of the updates times their weights.
@@ -273,20 +296,60 @@ pub fn weighted_sum<T: Real>(
 ) -> Result<(), Stopped> {
     assert_eq!(weights.len(), updates.len(), "a weight for each update");
     assert!(updates.iter().all(|update| update.len() == out.len()), "updates must have one length");
-    let add = |sum: f64, (update, weight): (f64, &f64)| sum + weight * update;
-    finite(out, job, |i| updates.iter().map(|update| update[i].to_f64()).zip(weights).fold(0.0, add) as f32)
+    finite(out, job, |cpu, start, out| weighted_task(cpu, updates, weights, start, out))
 }
 
-/// Fills `out` and sees to it that it is finite.
-#[inline(always)]
-fn finite(out: &mut [f32], job: &Job, item: impl Fn(usize) -> f32 + Sync) -> Result<(), Stopped> {
-    let tasks = tasks::fill(out, 1, job, |start, out| {
-        let mut all = true;
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = item(start + i);
-            all &= out.is_finite();
+vectorized! {
+    fn difference<T: Real>(cpu: Cpu, model: &[T], base: &[T], out: &mut [f32]) {
+        for ((out, &x), &below) in out.iter_mut().zip(model).zip(base) {
+            *out = (x - below).to_f64() as f32;
         }
-        all
+    }
+}
+
+vectorized! {
+    fn scaled_sum<T: Real>(cpu: Cpu, terms: [&[T]; 2], lambda: T, out: &mut [f32]) {
+        for ((out, &x), &y) in out.iter_mut().zip(terms[0]).zip(terms[1]) {
+            *out = (x + lambda * y).to_f64() as f32;
+        }
+    }
+}
+
+vectorized! {
+    fn weighted_task<T: Real>(cpu: Cpu, updates: &[&[T]], weights: &[f64], start: usize, out: &mut [f32]) {
+        for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+            let mut sums = [0.0; BLOCK];
+            for (update, &weight) in updates.iter().zip(weights) {
+                for (sum, &x) in sums.iter_mut().zip(&update[start + i * BLOCK..][..out.len()]) {
+                    *sum += weight * x.to_f64();
+                }
+            }
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum as f32);
+        }
+    }
+}
+
+/// Takes `base` from what lies in its place.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn take_from(x: &mut [f32], base: &[f32]) {
+    assert_eq!(x.len(), base.len(), "lengths must agree");
+    take_task(Cpu::current(), x, base);
+}
+
+vectorized! {
+    fn take_task(cpu: Cpu, x: &mut [f32], base: &[f32]) {
+        x.iter_mut().zip(base).for_each(|(x, base)| *x -= base);
+    }
+}
+
+/// Fills `out` a piece at a time and sees to it that it is finite.
+fn finite(out: &mut [f32], job: &Job, piece: impl Fn(Cpu, usize, &mut [f32]) + Sync) -> Result<(), Stopped> {
+    let cpu = Cpu::current();
+    let tasks = tasks::fill(out, 1, job, |start, out| {
+        piece(cpu, start, out);
+        all_finite(cpu, out)
     })?;
     if tasks.into_iter().all(|all| all) { Ok(()) } else { Err(NotFinite.into()) }
 }

@@ -5,7 +5,7 @@
 //! order (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). One
 //! pass over memory, O(n), in parallel; the result depends on neither threads nor on what came before a part.
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, vectorized};
 use crate::job::Job;
 use crate::real::{NotFinite, Real, Stopped};
 use crate::sums::{BLOCK, LANES, join};
@@ -37,7 +37,7 @@ impl Moments {
         let cpu = Cpu::current();
         let tasks = tasks::each(part.len(), job, |range| {
             let mut blocks = Vec::with_capacity(range.len().div_ceil(BLOCK));
-            Moments::of_blocks(&part[range], cpu, &mut blocks);
+            of_blocks(cpu, &part[range], &mut blocks);
             blocks
         })?;
         self.add_blocks(&tasks.concat())?;
@@ -54,17 +54,6 @@ impl Moments {
         }
         blocks.iter().for_each(|&block| self.merge(block));
         Ok(())
-    }
-
-    /// Appends each block of some that begin at one.
-    pub(crate) fn of_blocks<T: Real>(x: &[T], cpu: Cpu, out: &mut Vec<Moments>) {
-        #[cfg(target_arch = "x86_64")]
-        if cpu.avx512 {
-            // SAFETY: the processor has the instructions.
-            return unsafe { of_blocks_avx512(x, out) };
-        }
-        let _ = cpu;
-        out.extend(x.chunks(BLOCK).map(Moments::of_block));
     }
 
     /// The standard deviation of a sample (over count - 1); of a single item its magnitude, of none 0.
@@ -98,31 +87,28 @@ impl Moments {
     }
 }
 
-/// Blocks worked through side by side with 512-bit vectors: a sum alone would wait for each of its additions.
-#[cfg(target_arch = "x86_64")]
+/// Blocks worked through side by side: a sum alone would wait for each of its additions.
 const ABREAST: usize = 4;
 
-/// # Safety
-/// The processor has the instructions.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn of_blocks_avx512<T: Real>(x: &[T], out: &mut Vec<Moments>) {
-    let (blocks, rest) = x.as_chunks::<BLOCK>();
-    let (groups, single) = blocks.as_chunks::<ABREAST>();
-    for group in groups {
-        let count = BLOCK as f64;
-        let means = in_lanes_of_each(group, |_, x| x).map(|sum| sum / count);
-        let m2 = in_lanes_of_each(group, |k, x| (x - means[k]) * (x - means[k]));
-        out.extend(means.iter().zip(m2).map(|(&mean, m2)| Moments { count: BLOCK as u64, mean, m2 }));
-    }
-    out.extend(single.iter().map(|block| Moments::of_block(block)));
-    if !rest.is_empty() {
-        out.push(Moments::of_block(rest));
+vectorized! {
+    /// Appends the moments of each block of some that begin at one.
+    pub(crate) fn of_blocks<T: Real>(cpu: Cpu, x: &[T], out: &mut Vec<Moments>) {
+        let (blocks, rest) = x.as_chunks::<BLOCK>();
+        let (groups, single) = blocks.as_chunks::<ABREAST>();
+        for group in groups {
+            let count = BLOCK as f64;
+            let means = in_lanes_of_each(group, |_, x| x).map(|sum| sum / count);
+            let m2 = in_lanes_of_each(group, |k, x| (x - means[k]) * (x - means[k]));
+            out.extend(means.iter().zip(m2).map(|(&mean, m2)| Moments { count: BLOCK as u64, mean, m2 }));
+        }
+        out.extend(single.iter().map(|block| Moments::of_block(block)));
+        if !rest.is_empty() {
+            out.push(Moments::of_block(rest));
+        }
     }
 }
 
 /// [`in_lanes`] of several blocks, of which the term is given the number.
-#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn in_lanes_of_each<T: Real, const N: usize>(
     blocks: &[[T; BLOCK]; N],
@@ -180,7 +166,7 @@ mod tests {
         let want: Vec<Moments> = x.chunks(BLOCK).map(Moments::of_block).collect();
         for cpu in Cpu::choices() {
             let mut got = Vec::new();
-            Moments::of_blocks(&x, cpu, &mut got);
+            of_blocks(cpu, &x, &mut got);
             assert_eq!(got, want);
         }
     }

@@ -26,6 +26,8 @@ pub trait Real:
     const INFINITE: u64;
     /// The magnitude's place in the order, larger for larger.
     fn magnitude(self) -> u64;
+    /// Whether the magnitude has at least this rank, in the number's own width.
+    fn reaches(self, least: u64) -> bool;
     fn abs(self) -> Self;
     fn to_f64(self) -> f64;
     /// Rounds to nearest even.
@@ -58,6 +60,11 @@ impl Real for f32 {
     #[inline(always)]
     fn magnitude(self) -> u64 {
         u64::from(self.to_bits() & (u32::MAX >> 1))
+    }
+
+    #[inline(always)]
+    fn reaches(self, least: u64) -> bool {
+        self.to_bits() & (u32::MAX >> 1) >= least as u32
     }
 
     #[inline(always)]
@@ -111,6 +118,11 @@ impl Real for f64 {
     #[inline(always)]
     fn magnitude(self) -> u64 {
         self.to_bits() & (u64::MAX >> 1)
+    }
+
+    #[inline(always)]
+    fn reaches(self, least: u64) -> bool {
+        self.magnitude() >= least
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! ((0+1)+(2+3))+((4+5)+(6+7)); block results added in block order. A block may be summed on any thread: the result
 //! is the same bits for any number of them. O(n), no memory beyond a float64 a block where blocks run in parallel.
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, vectorized};
 use crate::threads;
 use rayon::prelude::*;
 
@@ -142,7 +142,7 @@ impl RowSums {
         let width = self.totals.len();
         assert_eq!(row.len(), width, "a vector of another width");
         let lane = self.count % LANES * width;
-        add_scaled(&mut self.lanes[lane..lane + width], row, weight, self.cpu);
+        add_scaled(self.cpu, &mut self.lanes[lane..lane + width], row, weight);
         self.count += 1;
         if self.count.is_multiple_of(BLOCK) {
             self.close();
@@ -166,42 +166,19 @@ impl RowSums {
     }
 }
 
-/// Adds `weight * row` to `sums`.
-#[inline(always)]
-fn add_scaled<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64, cpu: Cpu) {
-    #[cfg(target_arch = "x86_64")]
-    if cpu.avx512 {
-        // SAFETY: the processor has the instructions.
-        return unsafe { add_scaled_avx512(sums, row, weight) };
-    } else if cpu.avx2 {
-        // SAFETY: the same.
-        return unsafe { add_scaled_avx2(sums, row, weight) };
+/// What is a float64 too.
+trait Wide: Copy + Into<f64> {}
+
+impl<T: Copy + Into<f64>> Wide for T {}
+
+vectorized! {
+    /// Adds `weight * row` to `sums`.
+    #[inline]
+    fn add_scaled<T: Wide>(cpu: Cpu, sums: &mut [f64], row: &[T], weight: f64) {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += weight * x.into();
+        }
     }
-    let _ = cpu;
-    add_scaled_here(sums, row, weight);
-}
-
-#[inline(always)]
-fn add_scaled_here<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64) {
-    for (sum, &x) in sums.iter_mut().zip(row) {
-        *sum += weight * x.into();
-    }
-}
-
-/// # Safety
-/// The processor has the instructions.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl")]
-unsafe fn add_scaled_avx512<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64) {
-    add_scaled_here(sums, row, weight);
-}
-
-/// # Safety
-/// The processor has the instructions.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn add_scaled_avx2<T: Copy + Into<f64>>(sums: &mut [f64], row: &[T], weight: f64) {
-    add_scaled_here(sums, row, weight);
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Dots and squared distances of two rows in float64.
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, vectorized};
 use crate::sums::{BLOCK, LANES, join};
 
 /// A type of vectors' items, and what loops over them need in its own arithmetic.
@@ -94,14 +94,18 @@ fn sum<T: Real>(x: &[T], y: &[T], term: impl Fn(f64, f64) -> f64) -> f64 {
     total
 }
 
-#[inline(always)]
-fn dot_here<T: Real>(x: &[T], y: &[T]) -> f64 {
-    sum(x, y, |x, y| x * y)
+vectorized! {
+    #[inline]
+    fn dot<T: Real>(cpu: Cpu, x: &[T], y: &[T]) -> f64 {
+        sum(x, y, |x, y| x * y)
+    }
 }
 
-#[inline(always)]
-fn l2sq_here<T: Real>(x: &[T], y: &[T]) -> f64 {
-    sum(x, y, |x, y| (x - y) * (x - y))
+vectorized! {
+    #[inline]
+    fn l2sq<T: Real>(cpu: Cpu, x: &[T], y: &[T]) -> f64 {
+        sum(x, y, |x, y| (x - y) * (x - y))
+    }
 }
 
 /// The arithmetic of this processor. The same bits on all.
@@ -127,15 +131,7 @@ impl Arithmetic {
     /// If their widths differ.
     #[inline]
     pub fn dot<T: Real>(&self, x: &[T], y: &[T]) -> f64 {
-        #[cfg(target_arch = "x86_64")]
-        if self.cpu.avx512 {
-            // SAFETY: the processor has the instructions.
-            return unsafe { dot_avx512(x, y) };
-        } else if self.cpu.avx2 {
-            // SAFETY: the same.
-            return unsafe { dot_avx2(x, y) };
-        }
-        dot_here(x, y)
+        dot(self.cpu, x, y)
     }
 
     /// The sum of squared differences of two rows.
@@ -144,33 +140,6 @@ impl Arithmetic {
     /// If their widths differ.
     #[inline]
     pub fn l2sq<T: Real>(&self, x: &[T], y: &[T]) -> f64 {
-        #[cfg(target_arch = "x86_64")]
-        if self.cpu.avx512 {
-            // SAFETY: the processor has the instructions.
-            return unsafe { l2sq_avx512(x, y) };
-        } else if self.cpu.avx2 {
-            // SAFETY: the same.
-            return unsafe { l2sq_avx2(x, y) };
-        }
-        l2sq_here(x, y)
+        l2sq(self.cpu, x, y)
     }
-}
-
-macro_rules! dispatched {
-    ($($name:ident, $here:ident, $features:literal;)*) => {$(
-        /// # Safety
-        /// The processor has the instructions.
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = $features)]
-        unsafe fn $name<T: Real>(x: &[T], y: &[T]) -> f64 {
-            $here(x, y)
-        }
-    )*};
-}
-
-dispatched! {
-    dot_avx512, dot_here, "avx512f,avx512vl";
-    dot_avx2, dot_here, "avx2";
-    l2sq_avx512, l2sq_here, "avx512f,avx512vl";
-    l2sq_avx2, l2sq_here, "avx2";
 }

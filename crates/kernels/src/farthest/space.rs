@@ -1,7 +1,7 @@
 //! Exact distances between rows, and the checks that every row has one.
 
 use super::{FarthestError, Metric, Request};
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, vectorized};
 use crate::distance;
 use crate::sums;
 use rayon::prelude::*;
@@ -130,10 +130,10 @@ impl<'a, T: Real> Space<'a, T> {
     pub fn between(&self, i: usize, j: usize) -> T {
         match self.metric {
             Metric::Precomputed => self.x[i * self.width + j],
-            Metric::Euclidean => squared(self.row(i), self.row(j), self.cpu),
+            Metric::Euclidean => squared(self.cpu, self.row(i), self.row(j)),
             Metric::Cosine => {
                 let (x, y) = ((self.row(i), self.factor(i)), (self.row(j), self.factor(j)));
-                let far = T::ONE - dot(x, y, self.cpu);
+                let far = T::ONE - dot(self.cpu, x, y);
                 if far > T::from_f64(self.error() + 4.0 * T::ROUNDOFF) {
                     far
                 } else if far <= T::ZERO || equal(x, y) {
@@ -158,7 +158,7 @@ impl<'a, T: Real> Space<'a, T> {
         norms.par_chunks_mut(rows).enumerate().for_each(|(task, norms)| {
             for (i, norm) in (task * rows..).zip(norms) {
                 if i >= self.rows || used[i] {
-                    *norm = norm_sq(self.row(i), self.cpu);
+                    *norm = norm_sq(self.cpu, self.row(i));
                 }
             }
         });
@@ -223,72 +223,26 @@ fn equal<T: Real>((x, a): (&[T], T), (y, b): (&[T], T)) -> bool {
     x.iter().zip(y).all(|(&x, &y)| x * a == y * b)
 }
 
-/// Defines a function that runs its generic body with the widest vectors that the processor has.
-macro_rules! dispatched {
-    ($(#[$doc:meta])* $name:ident, $body:ident, $avx2:ident, $avx512:ident,
-     <$t:ident>($($arg:ident: $type:ty),*) -> $out:ty) => {
-        $(#[$doc])*
-        #[inline]
-        fn $name<$t: Real>($($arg: $type,)* cpu: Cpu) -> $out {
-            #[cfg(target_arch = "x86_64")]
-            {
-                if cpu.avx512 {
-                    // SAFETY: the processor has AVX-512 F, BW and VL.
-                    return unsafe { $avx512($($arg),*) };
-                }
-                if cpu.avx2 {
-                    // SAFETY: the processor has AVX2.
-                    return unsafe { $avx2($($arg),*) };
-                }
-            }
-            let _ = cpu;
-            $body($($arg),*)
-        }
-
-        /// # Safety
-        /// The processor has AVX2.
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
-        unsafe fn $avx2<$t: Real>($($arg: $type),*) -> $out {
-            $body($($arg),*)
-        }
-
-        /// # Safety
-        /// The processor has AVX-512 F, BW and VL.
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-        unsafe fn $avx512<$t: Real>($($arg: $type),*) -> $out {
-            $body($($arg),*)
-        }
-    };
-}
-
-dispatched!(
-    /// The product of two rows, each times its factor.
-    dot, dot_body, dot_avx2, dot_avx512, <T>(x: (&[T], T), y: (&[T], T)) -> T
-);
-dispatched!(
-    /// The sum of squared differences.
-    squared, squared_body, squared_avx2, squared_avx512, <T>(x: &[T], y: &[T]) -> T
-);
-dispatched!(
+vectorized! {
     /// The squared norm, in the order of every float64 sum.
-    norm_sq, norm_sq_body, norm_sq_avx2, norm_sq_avx512, <T>(x: &[T]) -> f64
-);
-
-#[inline(always)]
-fn norm_sq_body<T: Real>(x: &[T]) -> f64 {
-    sums::norm_sq(x)
+    fn norm_sq<T: Real>(cpu: Cpu, x: &[T]) -> f64 {
+        sums::norm_sq(x)
+    }
 }
 
-#[inline(always)]
-fn dot_body<T: Real>((x, a): (&[T], T), (y, b): (&[T], T)) -> T {
-    lanes(x, y, |x, y| (x * a) * (y * b))
+vectorized! {
+    /// The product of two rows, each times its factor.
+    fn dot<T: Real>(cpu: Cpu, x: (&[T], T), y: (&[T], T)) -> T {
+        let ((x, a), (y, b)) = (x, y);
+        lanes(x, y, |x, y| (x * a) * (y * b))
+    }
 }
 
-#[inline(always)]
-fn squared_body<T: Real>(x: &[T], y: &[T]) -> T {
-    lanes(x, y, |x, y| (x - y) * (x - y))
+vectorized! {
+    /// The sum of squared differences.
+    fn squared<T: Real>(cpu: Cpu, x: &[T], y: &[T]) -> T {
+        lanes(x, y, |x, y| (x - y) * (x - y))
+    }
 }
 
 /// The sum of `term` over the places of two rows: place i goes to lane i mod 32, lanes are joined by halves.
@@ -338,11 +292,11 @@ mod tests {
             for cpu in Cpu::choices() {
                 let (x, y) = (&x[..], &y[..]);
                 prop_assert_eq!(
-                    dot((x, seed), (y, 1.0), cpu).to_bits(), dot_body((x, seed), (y, 1.0)).to_bits()
+                    dot(cpu, (x, seed), (y, 1.0)).to_bits(), dot(Cpu::BASELINE, (x, seed), (y, 1.0)).to_bits()
                 );
-                prop_assert_eq!(squared(x, y, cpu).to_bits(), squared_body(x, y).to_bits());
-                prop_assert_eq!(norm_sq(x, cpu).to_bits(), sums::norm_sq(x).to_bits());
-                prop_assert_eq!(squared(&wide, &wide, cpu), 0.0);
+                prop_assert_eq!(squared(cpu, x, y).to_bits(), squared(Cpu::BASELINE, x, y).to_bits());
+                prop_assert_eq!(norm_sq(cpu, x).to_bits(), sums::norm_sq(x).to_bits());
+                prop_assert_eq!(squared(cpu, &wide, &wide), 0.0);
             }
         }
 
@@ -353,7 +307,7 @@ mod tests {
             let y: Vec<f32> = x.iter().map(|x| (x * seed).cos()).collect();
             let exact: f64 = x.iter().zip(&y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
             let size: f64 = x.iter().zip(&y).map(|(&x, &y)| (f64::from(x) * f64::from(y)).abs()).sum();
-            let got = f64::from(dot_body((&x, 1.0), (&y, 1.0)));
+            let got = f64::from(dot(Cpu::BASELINE, (&x, 1.0), (&y, 1.0)));
             let error = (x.len().div_ceil(LANES) + 12) as f64 * f32::ROUNDOFF;
             prop_assert!((got - exact).abs() <= error * size);
         }

@@ -6,7 +6,7 @@
 
 use super::Cut;
 use crate::bits::{WORD, magnitude_masks};
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, vectorized};
 use crate::job::Job;
 use crate::real::{NotFinite, Real, Stopped};
 use crate::tasks;
@@ -25,7 +25,7 @@ pub(super) fn select<T: Real>(parts: &[&[T]], keep: u64, job: &Job) -> Result<Op
     let cpu = Cpu::current();
     let (mut above, mut between): (u64, Vec<u64>) = (0, Vec::new());
     for part in parts {
-        for task in tasks::each(part.len(), job, |range| look(&part[range], low, high, cpu))? {
+        for task in tasks::each(part.len(), job, |range| look(cpu, &part[range], low, high))? {
             if !task.finite {
                 return Err(NotFinite.into());
             }
@@ -97,24 +97,26 @@ struct Found {
     finite: bool,
 }
 
-fn look<T: Real>(x: &[T], low: u64, high: u64, cpu: Cpu) -> Found {
-    let (mut above, mut finite) = (0, true);
-    let mut between = Vec::new();
-    for group in x.chunks(WORD) {
-        let least = |rank: u64| magnitude_masks(group, rank, cpu).0;
-        let more = least(high + 1);
-        above += u64::from(more.count_ones());
-        finite &= least(T::INFINITE) == 0;
-        let mut left = least(low) & !more;
-        while left != 0 {
-            between.push(group[left.trailing_zeros() as usize].magnitude());
-            left &= left - 1;
+vectorized! {
+    fn look<T: Real>(cpu: Cpu, x: &[T], low: u64, high: u64) -> Found {
+        let (mut above, mut finite) = (0, true);
+        let mut between = Vec::new();
+        for group in x.chunks(WORD) {
+            let least = |rank: u64| magnitude_masks(group, rank, cpu).0;
+            let more = least(high + 1);
+            above += u64::from(more.count_ones());
+            finite &= least(T::INFINITE) == 0;
+            let mut left = least(low) & !more;
+            while left != 0 {
+                between.push(group[left.trailing_zeros() as usize].magnitude());
+                left &= left - 1;
+            }
+            if between.len() > CROWDED {
+                return Found { above, between: None, finite: true };
+            }
         }
-        if between.len() > CROWDED {
-            return Found { above, between: None, finite: true };
-        }
+        Found { above, between: Some(between), finite }
     }
-    Found { above, between: Some(between), finite }
 }
 
 #[cfg(test)]

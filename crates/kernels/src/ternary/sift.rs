@@ -8,10 +8,10 @@
 
 use super::{Signs, TernarizeError};
 use crate::bits::{WORD, bytes_of, magnitude_masks};
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, vectorized};
 use crate::job::{Aborted, Job};
 use crate::magnitude::{Cut, bracket};
-use crate::moments::Moments;
+use crate::moments::{self, Moments};
 use crate::real::Real;
 use crate::sums::BLOCK;
 use crate::{tasks, threads};
@@ -125,66 +125,37 @@ fn sift_task<T: Real>(x: &[T], bounds: [u64; 2], signs: Place) -> Task {
     let mut task = Task { blocks: Vec::with_capacity(x.len().div_ceil(BLOCK)), ..Task::default() };
     let masks = signs.positive.chunks_mut(CACHED / 8).zip(signs.negative.chunks_mut(CACHED / 8));
     for ((i, x), (positive, negative)) in x.chunks(CACHED).enumerate().zip(masks) {
-        Moments::of_blocks(x, cpu, &mut task.blocks);
+        moments::of_blocks(cpu, x, &mut task.blocks);
         if !task.crowded {
-            task.pack(i * CACHED, x, bounds, [positive, negative], cpu);
+            pack(cpu, &mut task, i * CACHED, x, bounds, [positive, negative]);
         }
     }
     task
 }
 
-impl Task {
-    /// Packs the signs of the items from place `at` on that are above the bounds.
-    fn pack<T: Real>(&mut self, at: usize, x: &[T], bounds: [u64; 2], signs: [&mut [u8]; 2], cpu: Cpu) {
-        #[cfg(target_arch = "x86_64")]
-        if cpu.avx512 {
-            // SAFETY: the processor has the instructions.
-            return unsafe { self.pack_avx512(at, x, bounds, signs, cpu) };
-        }
-        self.pack_words(at, x, bounds, signs, cpu);
-    }
-
-    /// # Safety
-    /// The processor has the instructions.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,bmi1,bmi2,popcnt")]
-    unsafe fn pack_avx512<T: Real>(
-        &mut self,
-        at: usize,
-        x: &[T],
-        bounds: [u64; 2],
-        signs: [&mut [u8]; 2],
-        cpu: Cpu,
-    ) {
-        self.pack_words(at, x, bounds, signs, cpu);
-    }
-
-    #[inline(always)]
-    fn pack_words<T: Real>(
-        &mut self,
-        at: usize,
-        x: &[T],
-        [low, high]: [u64; 2],
-        [positive, negative]: [&mut [u8]; 2],
-        cpu: Cpu,
-    ) {
+vectorized! {
+    /// Packs the signs of the items from place `at` on that are above the bounds, and notes those between.
+    fn pack<T: Real>(cpu: Cpu, task: &mut Task, at: usize, x: &[T], bounds: [u64; 2], signs: [&mut [u8]; 2]) {
+        let ([low, high], [positive, negative]) = (bounds, signs);
         let masks = positive.chunks_mut(WORD / 8).zip(negative.chunks_mut(WORD / 8));
         for ((i, items), (positive, negative)) in x.chunks(WORD).enumerate().zip(masks) {
             let (above, below_zero) = magnitude_masks(items, high + 1, cpu);
             let mut between = magnitude_masks(items, low, cpu).0 & !above;
-            self.above += u64::from(above.count_ones());
+            task.above += u64::from(above.count_ones());
             positive.copy_from_slice(&(above & !below_zero).to_le_bytes()[..positive.len()]);
             negative.copy_from_slice(&(above & below_zero).to_le_bytes()[..negative.len()]);
             while between != 0 {
                 let place = between.trailing_zeros() as usize;
-                self.ranks.push(items[place].magnitude());
-                self.places.push((at + i * WORD + place) as u16);
+                task.ranks.push(items[place].magnitude());
+                task.places.push((at + i * WORD + place) as u16);
                 between &= between - 1;
             }
         }
-        self.crowded = self.ranks.len() > bracket::CROWDED;
+        task.crowded = task.ranks.len() > bracket::CROWDED;
     }
+}
 
+impl Task {
     /// Adds the signs of those between that are above the threshold, and of the first `equal` at it; returns how many are not 0.
     fn add_kept<T: Real>(&self, x: &[T], threshold: u64, mut equal: u64, signs: Place) -> u64 {
         let mut nonzeros = 0;
