@@ -7,7 +7,7 @@ use super::windows::Windows;
 use crate::error::Error;
 use rayon::prelude::*;
 use tamis_kernels::job::Job;
-use tamis_kernels::magnitude::{Cut, MagnitudeSelect, PartCut, keep_count};
+use tamis_kernels::magnitude::{Cut, MagnitudeSelect, PartCut, keep_count, select_parts};
 use tamis_kernels::masks::{MaskError, agreement, apply_mask, sum_updates, task_mask};
 use tamis_kernels::merge::{Elected, Merge, add_scaled, elect_merge, weighted_sum};
 use tamis_kernels::real::Stopped;
@@ -48,7 +48,8 @@ pub struct Merged {
 
 /// Merges the updates and writes `base + lambda merged` (without a base: `lambda merged`) and what else the layout holds.
 ///
-/// Reads every update once, or three times where magnitudes must be ranked; memory is a window of each.
+/// Reads every update once, or three times where magnitudes must be ranked and a tensor is longer than a window; memory is a window
+/// of each.
 ///
 /// # Errors
 /// With the file and the tensor: a number that is not finite, in an input or in the result, or does not fit its type.
@@ -241,6 +242,16 @@ fn cuts_over(
     windows: &mut Windows,
     job: &Job,
 ) -> Result<Vec<Cut>, Error> {
+    if let &[tensor] = tensors
+        && tensor.items <= windows.size() as u64
+    {
+        // All of it is there at once; progress counts a read for each ranking.
+        for _ in 0..RANKINGS {
+            updates.read(tensor, 0, windows, job)?;
+        }
+        let cut = |x| select_parts(&[x], keep, job).map_err(|_| Error::Aborted);
+        return windows.slots().into_iter().take(updates.models().len()).map(cut).collect();
+    }
     let mut selects: Vec<MagnitudeSelect> =
         updates.models().iter().map(|_| MagnitudeSelect::new(keep)).collect();
     loop {

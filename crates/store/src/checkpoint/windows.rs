@@ -13,12 +13,14 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use tamis_kernels::job::Job;
 use tamis_kernels::magnitude::first_not_finite;
+use tamis_kernels::merge::take_from;
 use tamis_kernels::threads;
 
 /// Items of a piece.
 pub const PIECE: usize = 1 << 16;
-/// Items of a window over one tensor alone; more tensors share them.
-const MOST: usize = 1 << 22;
+/// Items of a window over one tensor alone; more tensors share them: 64 MB, so that most tensors of a small model are one window each,
+/// which is read once however often it is gone through.
+const MOST: usize = 1 << 24;
 /// Items of a window at least.
 const LEAST: usize = 1 << 18;
 
@@ -29,13 +31,15 @@ pub struct Windows {
     size: usize,
     slots: Vec<Vec<f32>>,
     items: usize,
+    /// The tensor and the start of the window that the slots hold, if [`Updates::read`] has filled them.
+    held: Option<(String, u64)>,
 }
 
 impl Windows {
     /// For so many tensors at once.
     pub fn new(slots: usize) -> Self {
         let size = (MOST / slots.max(1) / PIECE * PIECE).clamp(LEAST, MOST);
-        Windows { size, slots: vec![Vec::new(); slots], items: 0 }
+        Windows { size, slots: vec![Vec::new(); slots], items: 0, held: None }
     }
 
     /// Items of a window.
@@ -46,6 +50,10 @@ impl Windows {
     /// Where the windows over `items` items begin.
     pub fn starts(&self, items: u64) -> impl Iterator<Item = u64> + use<> {
         (0..items).step_by(self.size)
+    }
+
+    fn holds(&self, tensor: &Tensor, start: u64) -> bool {
+        self.held.as_ref().is_some_and(|(name, at)| (name, *at) == (&tensor.name, start))
     }
 
     /// A slot of the window that was read last.
@@ -71,6 +79,7 @@ impl Windows {
 
     /// Makes the slots hold the window of `items` items at `start`: grown only as far as tensors need it, never cleared.
     fn cut(&mut self, items: u64, start: u64) {
+        self.held = None;
         self.items = (items - start).min(self.size as u64) as usize;
         for slot in &mut self.slots {
             if slot.len() < self.items {
@@ -96,8 +105,21 @@ impl Windows {
 
 impl Updates {
     /// Reads the window of all updates that begins at `start` of a tensor into `windows`, which has a slot for each: model minus base, in float32,
-    /// every item finite. With a further slot the base itself goes into it.
+    /// every item finite. With a further slot the base itself goes into it. A window that is there is not read again.
     pub fn read(&self, tensor: &Tensor, start: u64, windows: &mut Windows, job: &Job) -> Result<(), Error> {
+        if !windows.holds(tensor, start) {
+            self.fill(tensor, start, windows, job)?;
+            windows.held = Some((tensor.name.clone(), start));
+        }
+        let items = windows.items as u64;
+        let width = |place: Place| place.entry.dtype.bits() / 8;
+        let models = (0..self.models().len()).map(|m| width(self.model_place(tensor, m))).sum::<u64>();
+        let ended = start + items == tensor.items;
+        job.advance(items * (models + self.base_place(tensor).map_or(0, width)), u64::from(ended));
+        Ok(())
+    }
+
+    fn fill(&self, tensor: &Tensor, start: u64, windows: &mut Windows, job: &Job) -> Result<(), Error> {
         let models = self.models().len();
         let base = self.base_place(tensor);
         let origin = self.origin();
@@ -130,7 +152,7 @@ impl Updates {
                     let place = self.model_place(tensor, m);
                     read_f32(place, start, update)?;
                     match below {
-                        Some(below) => update.iter_mut().zip(below).for_each(|(x, base)| *x -= base),
+                        Some(below) => take_from(update, below),
                         None if origin != 0.0 => update.iter_mut().for_each(|x| *x -= origin),
                         None => {}
                     }
@@ -143,14 +165,7 @@ impl Updates {
         match pieces.len() {
             0 | 1 => pieces.into_iter().try_for_each(read),
             _ => threads::pool().install(|| pieces.into_par_iter().try_for_each(read)),
-        }?;
-        let items = windows.items as u64;
-        let width = |place: Place| place.entry.dtype.bits() / 8;
-        let bytes =
-            (0..models).map(|m| width(self.model_place(tensor, m))).sum::<u64>() + base.map_or(0, width);
-        let ended = start + items == tensor.items;
-        job.advance(items * bytes, u64::from(ended));
-        Ok(())
+        }
     }
 }
 
