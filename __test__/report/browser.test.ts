@@ -6,7 +6,15 @@ import test, { type ExecutionContext } from 'ava'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { writeReport } from 'tamis/report'
 import { findChromium } from '../../scripts/chromium.js'
-import { HOSTILE, hostileReport, sampleReport } from './sample.js'
+import {
+  HOSTILE,
+  hostileDedup,
+  hostileMix,
+  hostileReport,
+  sampleDedup,
+  sampleMix,
+  sampleReport,
+} from './sample.js'
 
 const ARGUMENTS = [
   '--headless',
@@ -22,14 +30,38 @@ const SIZES = { desk: { width: 1100, height: 900 }, phone: { width: 360, height:
 
 const found = findChromium()
 const folder = await mkdtemp(join(tmpdir(), 'tamis-browser-'))
-const pages = { sample: join(folder, 'sample.html'), hostile: join(folder, 'hostile.html') }
+/** A page of each kind, made of what is plausible and of what is hostile. */
+const KINDS = [
+  {
+    kind: 'select',
+    sample: sampleReport,
+    hostile: hostileReport,
+    command: 'tamis select web --target law.jsonl --count 1200',
+    drawings: 6,
+  },
+  {
+    kind: 'dedup',
+    sample: sampleDedup,
+    hostile: hostileDedup,
+    command: 'tamis dedup web=a web=b --out kept',
+    drawings: 3,
+  },
+  {
+    kind: 'mix',
+    sample: sampleMix,
+    hostile: hostileMix,
+    command: 'tamis mix web books --epochs 1,2',
+    drawings: 3,
+  },
+] as const
+const pageOf = (kind: string, which: 'sample' | 'hostile') => join(folder, `${kind}-${which}.html`)
 let browser: Browser | undefined
 
 test.before(async () => {
-  await writeReport(pages.sample, sampleReport(), {
-    command: 'tamis select web --target law.jsonl --count 1200',
-  })
-  await writeReport(pages.hostile, hostileReport(), { command: HOSTILE, title: HOSTILE })
+  for (const { kind, sample, hostile, command } of KINDS) {
+    await writeReport(pageOf(kind, 'sample'), sample(), { command })
+    await writeReport(pageOf(kind, 'hostile'), hostile(), { command: HOSTILE, title: HOSTILE })
+  }
   if ('path' in found) browser = await chromium.launch({ executablePath: found.path, args: ARGUMENTS })
 })
 test.after.always(async () => {
@@ -74,38 +106,41 @@ function browserTest(title: string, body: (t: ExecutionContext) => Promise<void>
   else test.skip(`${title}: ${found.missing}`, body)
 }
 
-for (const scheme of ['light', 'dark'] as const) {
-  for (const size of ['desk', 'phone'] as const) {
-    browserTest(
-      `${scheme}, ${size}: it renders, says nothing to the console and asks for nothing`,
-      async (t) => {
-        await open(pages.sample, scheme, size, async ({ page, messages, requests }) => {
-          const shot = join(folder, `${scheme}-${size}.png`)
-          await page.screenshot({ path: shot, fullPage: true })
-          t.true((await stat(shot)).size > 10_000)
-          const charts = await page.locator('figure [role=img]:visible').all()
-          t.is(charts.length, 6)
-          for (const chart of charts) {
-            const box = await chart.boundingBox()
-            t.true(box !== null && box.width > 250 && box.height > 60)
-            t.true(((await chart.getAttribute('aria-label')) ?? '').length > 40)
-          }
-          const [wide, inside] = (await page.evaluate(
-            '[document.documentElement.scrollWidth, innerWidth]',
-          )) as number[]
-          t.true((wide as number) <= (inside as number), `${wide} wide in a window of ${inside}`)
-          t.deepEqual(messages, [])
-          t.deepEqual(requests, [pathToFileURL(pages.sample).href])
-        })
-      },
-    )
+for (const { kind, drawings } of KINDS) {
+  for (const scheme of ['light', 'dark'] as const) {
+    for (const size of ['desk', 'phone'] as const) {
+      browserTest(
+        `${kind}, ${scheme}, ${size}: it renders, says nothing to the console and asks for nothing`,
+        async (t) => {
+          const file = pageOf(kind, 'sample')
+          await open(file, scheme, size, async ({ page, messages, requests }) => {
+            const shot = join(folder, `${kind}-${scheme}-${size}.png`)
+            await page.screenshot({ path: shot, fullPage: true })
+            t.true((await stat(shot)).size > 10_000)
+            const charts = await page.locator('figure [role=img]:visible').all()
+            t.is(charts.length, drawings)
+            for (const chart of charts) {
+              const box = await chart.boundingBox()
+              t.true(box !== null && box.width > 250 && box.height > 60)
+              t.true(((await chart.getAttribute('aria-label')) ?? '').length > 40)
+            }
+            const [wide, inside] = (await page.evaluate(
+              '[document.documentElement.scrollWidth, innerWidth]',
+            )) as number[]
+            t.true((wide as number) <= (inside as number), `${wide} wide in a window of ${inside}`)
+            t.deepEqual(messages, [])
+            t.deepEqual(requests, [pathToFileURL(file).href])
+          })
+        },
+      )
+    }
   }
 }
 
 browserTest('both themes are legible, and differ', async (t) => {
   const papers = new Set<string>()
   for (const scheme of ['light', 'dark'] as const) {
-    await open(pages.sample, scheme, 'desk', async ({ page }) => {
+    await open(pageOf('select', 'sample'), scheme, 'desk', async ({ page }) => {
       papers.add((await page.evaluate('getComputedStyle(document.body).backgroundColor')) as string)
       for (const [selector, least] of [
         ['body', 7],
@@ -143,67 +178,76 @@ function luminance(colour: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-browserTest('its parts are named and in order', async (t) => {
-  await open(pages.sample, 'light', 'desk', async ({ page }) => {
-    const levels = (await page.evaluate(
-      "[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))",
-    )) as number[]
-    t.is(levels[0], 1)
-    t.true(
-      levels.every((level, i) => i === 0 || level - (levels[i - 1] as number) <= 1),
-      levels.join(' '),
-    )
-    const ids = (await page.evaluate(
-      "[...document.querySelectorAll('[id]')].map(({ id }) => id)",
-    )) as string[]
-    t.is(new Set(ids).size, ids.length)
-    for (const link of await page.locator('nav a').all()) {
-      t.true(ids.includes(((await link.getAttribute('href')) ?? '').slice(1)))
-    }
-    for (const table of await page.locator('table').all())
-      t.true((await table.locator('thead th[scope=col]').count()) >= 2)
-  })
-})
-
-browserTest('a long text is folded away and opens without a script', async (t) => {
-  await open(pages.sample, 'light', 'desk', async ({ page }) => {
-    const text = page.locator('.documents details pre').first()
-    t.false(await text.isVisible())
-    await page.locator('.documents summary').first().click()
-    t.true(await text.isVisible())
-    t.true(((await text.textContent()) ?? '').endsWith('The end.'))
-  })
-})
-
-browserTest('hostile text is shown and does not run', async (t) => {
-  for (const scheme of ['light', 'dark'] as const) {
-    await open(pages.hostile, scheme, 'desk', async ({ page, messages, requests }) => {
-      for (const summary of await page.locator('summary').all()) await summary.click()
-      await page.locator('.documents td').first().hover()
-      t.is(await page.evaluate('typeof window.hacked'), 'undefined')
-      t.is(await page.evaluate('document.scripts.length'), 0)
-      t.is(
-        await page.locator('iframe, img, link[rel=stylesheet], form, math, a[href^=javascript]').count(),
-        0,
+for (const { kind } of KINDS) {
+  browserTest(`${kind}: its parts are named and in order`, async (t) => {
+    await open(pageOf(kind, 'sample'), 'light', 'desk', async ({ page }) => {
+      const levels = (await page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))",
+      )) as number[]
+      t.is(levels[0], 1)
+      t.true(
+        levels.every((level, i) => i === 0 || level - (levels[i - 1] as number) <= 1),
+        levels.join(' '),
       )
-      t.is(
-        await page.evaluate(
-          'document.querySelector("footer") !== null && document.querySelector("main #documents") !== null',
-        ),
-        true,
-      )
-      const shown = (await page.locator('.documents pre').first().textContent()) ?? ''
-      t.true(shown.includes('<script>window.hacked = 1</script>'))
-      t.true(shown.includes(']]><svg onload="window.hacked = 4">'))
-      t.deepEqual(messages, [])
-      t.deepEqual(requests, [pathToFileURL(pages.hostile).href])
-      await page.screenshot({ path: join(folder, `hostile-${scheme}.png`), fullPage: true })
+      const ids = (await page.evaluate(
+        "[...document.querySelectorAll('[id]')].map(({ id }) => id)",
+      )) as string[]
+      t.is(new Set(ids).size, ids.length)
+      for (const link of await page.locator('nav a').all()) {
+        t.true(ids.includes(((await link.getAttribute('href')) ?? '').slice(1)))
+      }
+      for (const table of await page.locator('table').all())
+        t.true((await table.locator('thead th[scope=col]').count()) >= 2)
     })
-  }
-})
+  })
+}
+
+for (const kind of ['select', 'dedup']) {
+  browserTest(`${kind}: a long text is folded away and opens without a script`, async (t) => {
+    await open(pageOf(kind, 'sample'), 'light', 'desk', async ({ page }) => {
+      const text = page.locator('.documents details pre').first()
+      t.false(await text.isVisible())
+      await page.locator('.documents summary').first().click()
+      t.true(await text.isVisible())
+      t.true(((await text.textContent()) ?? '').endsWith('The end.'))
+    })
+  })
+}
+
+for (const { kind } of KINDS) {
+  browserTest(`${kind}: hostile text is shown and does not run`, async (t) => {
+    const file = pageOf(kind, 'hostile')
+    for (const scheme of ['light', 'dark'] as const) {
+      await open(file, scheme, 'desk', async ({ page, messages, requests }) => {
+        for (const summary of await page.locator('summary').all()) await summary.click()
+        await page.locator('main td').first().hover()
+        t.is(await page.evaluate('typeof window.hacked'), 'undefined')
+        t.is(await page.evaluate('document.scripts.length'), 0)
+        t.is(
+          await page.locator('iframe, img, link[rel=stylesheet], form, math, a[href^=javascript]').count(),
+          0,
+        )
+        const shown = kind === 'mix' ? '.command' : '.documents pre'
+        const last = kind === 'mix' ? 'details' : 'documents'
+        t.is(
+          await page.evaluate(
+            `document.querySelector("footer") !== null && document.querySelector("main #${last}") !== null`,
+          ),
+          true,
+        )
+        const text = (await page.locator(shown).first().textContent()) ?? ''
+        t.true(text.includes('<script>window.hacked = 1</script>'))
+        t.true(text.includes(']]><svg onload="window.hacked = 4">'))
+        t.deepEqual(messages, [])
+        t.deepEqual(requests, [pathToFileURL(file).href])
+        await page.screenshot({ path: join(folder, `hostile-${kind}-${scheme}.png`), fullPage: true })
+      })
+    }
+  })
+}
 
 browserTest('on paper it is light and has no links to its parts', async (t) => {
-  await open(pages.sample, 'dark', 'desk', async ({ page }) => {
+  await open(pageOf('select', 'sample'), 'dark', 'desk', async ({ page }) => {
     await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
     t.true(luminance((await page.evaluate('getComputedStyle(document.body).color')) as string) < 0.05)
     t.false(await page.locator('nav').isVisible())

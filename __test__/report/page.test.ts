@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { renderReport, writeReport } from 'tamis/report'
-import { hostileReport, sampleReport } from './sample.js'
+import { hostileDedup, hostileMix, hostileReport, sampleDedup, sampleMix, sampleReport } from './sample.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'tamis-report-'))
 test.after.always(() => rm(folder, { recursive: true, force: true }))
@@ -34,12 +34,67 @@ test('the page says what ran and what came out', async (t) => {
   }
 })
 
+test('the page of duplicates says what was dropped, for what, and shows it', async (t) => {
+  const page = await renderReport(sampleDedup(), { command: 'tamis dedup web=a web=b --against benchmark' })
+  const text = visibleText(page).replaceAll('\u00a0', ' ')
+  for (const wanted of [
+    '8,400 of 13,000 documents kept',
+    'tamis dedup web=a web=b --against benchmark',
+    'share most of their 13-character n-grams',
+    '65.4 % of 26.0 MB',
+    '1,214',
+    'of 4,214 records; the largest has 500',
+    '3,920 for a record of their own source, 550 for a record of another source, 130 for one that was only compared',
+    'across 2 sources',
+    'compared with 400 records in 1 other file',
+    '9 bands of 13 values',
+    'of 0.8 39.9 %, of 0.9 92.9 %',
+    'This site uses cookies',
+    'A question of a benchmark.',
+    'It was only compared with, and is not kept.',
+    '18446744073709551615',
+  ]) {
+    t.true(text.includes(wanted), wanted)
+  }
+  const exact = await renderReport(sampleDedup({ method: 'exact', options: { clean: true } }))
+  t.true(visibleText(exact).includes('but for case, ASCII punctuation and white space'))
+  t.false(exact.includes('MinHash'))
+  const semantic = await renderReport(
+    sampleDedup({ method: 'semantic', options: { threshold: 0.95, k: 36 } }),
+  )
+  t.true(visibleText(semantic).includes('a cosine of at least 0.95'))
+})
+
+test('the page of a mixture says what was wanted and what came of it', async (t) => {
+  const page = await renderReport(sampleMix(), { command: 'tamis mix web=a books --by tokens' })
+  const text = visibleText(page).replaceAll('\u00a0', ' ')
+  for (const wanted of [
+    '20,000 documents of 3 sources mixed',
+    'tamis mix web=a books --by tokens',
+    '15,500 records in 4 files',
+    // Of the tokens: 2,540,000 of 4,224,000, and so on.
+    '60.1 %',
+    '29.9 %',
+    '9.92 %',
+    'of code',
+    '5.5',
+    '22.0 MB',
+    '3 bad records were skipped',
+  ]) {
+    t.true(text.includes(wanted), wanted)
+  }
+  const records = visibleText(await renderReport(sampleMix({ by: 'records' }))).replaceAll('\u00a0', ' ')
+  t.true(records.includes('42.5 %'))
+})
+
 test('same report, same page', async (t) => {
-  t.is(await renderReport(sampleReport()), await renderReport(sampleReport()))
+  for (const sample of [sampleReport, sampleDedup, sampleMix])
+    t.is(await renderReport(sample()), await renderReport(sample()))
 })
 
 test('the page holds no script and no address', async (t) => {
-  for (const report of [sampleReport(), hostileReport()]) {
+  const plain = [sampleReport(), sampleDedup(), sampleMix()]
+  for (const report of [...plain, hostileReport(), hostileDedup(), hostileMix()]) {
     const page = await renderReport(report, { command: 'tamis' })
     t.false(/<(script|iframe|object|embed|img|image|form|base|math|textarea)\b/i.test(page))
     t.deepEqual(page.match(/\s(?:src|href|xlink:href|action|srcset)="(?!#|data:,")[^"]*"/gi) ?? [], [])
@@ -58,11 +113,13 @@ test('the page holds no script and no address', async (t) => {
 })
 
 test('what a reader cannot see is named', async (t) => {
-  const page = await renderReport(hostileReport())
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-  t.false(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u200b\u202a-\u202e\u2066-\u2069\ufeff]/.test(page))
-  t.false(/\p{Surrogate}/u.test(page))
-  for (const name of ['U+202E', 'U+2066', 'U+0000', 'U+001B', 'U+FEFF']) t.true(page.includes(name), name)
+  for (const report of [hostileReport(), hostileDedup(), hostileMix()]) {
+    const page = await renderReport(report)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+    t.false(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u200b\u202a-\u202e\u2066-\u2069\ufeff]/.test(page))
+    t.false(/\p{Surrogate}/u.test(page))
+    for (const name of ['U+202E', 'U+2066', 'U+0000', 'U+001B', 'U+FEFF']) t.true(page.includes(name), name)
+  }
 })
 
 test('many files share a bar', async (t) => {
@@ -75,6 +132,26 @@ test('many files share a bar', async (t) => {
   t.true(page.includes('180 other files'))
   t.false(page.includes('part-150.jsonl'))
   t.true(page.includes('The first 20 of 200 files'))
+})
+
+test('many sources share a bar, with the sum of what they have', async (t) => {
+  const [source] = sampleDedup().sources
+  const sources = Array.from({ length: 60 }, (_, i) => ({
+    ...(source as NonNullable<typeof source>),
+    name: `part-${i}`,
+  }))
+  const dedup = await renderReport(sampleDedup({ sources }))
+  t.true(dedup.includes('40 other sources'))
+  t.true(dedup.includes('The first 20 of 60 sources'))
+  const [mixed] = sampleMix().sources
+  const many = Array.from({ length: 60 }, (_, i) => ({
+    ...(mixed as NonNullable<typeof mixed>),
+    name: `part-${i}`,
+    epochs: i,
+  }))
+  const mix = await renderReport(sampleMix({ sources: many }))
+  t.true(mix.includes('40 other sources'))
+  t.true(mix.includes('The first 20 of 60 sources'))
 })
 
 test('long names are cut to what tells them apart', async (t) => {
@@ -112,6 +189,55 @@ test('a run of which there is little to say still makes a page', async (t) => {
     }),
   )
   t.notRegex(visibleText(page), /NaN|undefined|Infinity|null|\[object/)
+})
+
+test('runs of which there is little to say still make a page', async (t) => {
+  const counts = { kept: 0, within: 0, across: 0, matched: 0 }
+  const empty = { name: 'a.jsonl', path: 'a.jsonl', bytes: 0, records: 0, skipped: 0 }
+  const dedup = await renderReport(
+    sampleDedup({
+      options: {},
+      inputs: [{ ...empty, ...counts }],
+      against: [],
+      sources: [{ name: 'a.jsonl', records: 0, ...counts }],
+      totals: {
+        records: 0,
+        kept: 0,
+        dropped: 0,
+        matched: 0,
+        clusters: 0,
+        skipped: 0,
+        against: 0,
+        bytes: 0,
+        keptBytes: 0,
+      },
+      sizes: [],
+      examples: { largest: [], dropped: [] },
+      warnings: [],
+    }),
+  )
+  const mix = await renderReport(
+    sampleMix({
+      options: {},
+      inputs: [{ ...empty, mixed: 0 }],
+      sources: [{ name: 'a', records: 0, tokens: 0, mixed: 0, mixedTokens: 0, wanted: 0, epochs: 0 }],
+      totals: { records: 0, tokens: 0, skipped: 0, mixed: 0, mixedTokens: 0, mixedBytes: 0 },
+      warnings: [],
+    }),
+  )
+  for (const page of [dedup, mix]) t.notRegex(visibleText(page), /NaN|undefined|Infinity|null|\[object/)
+  t.true(dedup.includes('Nothing was dropped'))
+})
+
+test('a cluster of every size, and a single one, make columns', async (t) => {
+  const all = Array.from({ length: 26 }, (_, i) => ({
+    from: 2 ** (i + 1),
+    to: 2 ** (i + 2) - 1,
+    clusters: 3 ** (26 - i),
+    records: 1,
+  }))
+  for (const sizes of [all, all.slice(0, 1)])
+    t.false(/NaN|Infinity/.test(await renderReport(sampleDedup({ sizes }))))
 })
 
 test('equal weights make a histogram', async (t) => {

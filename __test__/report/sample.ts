@@ -1,5 +1,5 @@
 /** Reports for the tests, made by hand. */
-import type { Example, SelectionReport } from 'tamis/report'
+import type { DedupReport, Example, MixReport, SelectionReport } from 'tamis/report'
 
 /** Numbers that look like weights, the same each time. */
 function spread(n: number, centre: number, width: number): Float64Array {
@@ -21,6 +21,7 @@ export function sampleReport(changes: Partial<SelectionReport> = {}): SelectionR
   })
   const numbers = Array.from({ length: 15 }, (_, i) => i)
   return {
+    kind: 'select',
     tamis: '0.1.0',
     method: 'dsir',
     startedAt: '2026-03-01T14:05:09.123Z',
@@ -81,6 +82,163 @@ export function sampleReport(changes: Partial<SelectionReport> = {}): SelectionR
   }
 }
 
+/** A report of a plausible run that dropped duplicates; `changes` replace its parts. */
+export function sampleDedup(changes: Partial<DedupReport> = {}): DedupReport {
+  const file = (name: string, records: number) => ({
+    name,
+    path: `in/${name}`,
+    bytes: 1000 * records,
+    records,
+    skipped: 1,
+  })
+  const long = `${'A long text that has to be folded away. '.repeat(12)}The end.`
+  return {
+    kind: 'dedup',
+    tamis: '0.1.0',
+    method: 'near',
+    startedAt: '2026-03-01T14:05:09.123Z',
+    seconds: 61.4,
+    options: {
+      ngram: 13,
+      numPerm: 128,
+      seed: '18446744073709551615',
+      threshold: 0.8,
+      bands: 9,
+      rows: 13,
+      verify: false,
+      scope: 'global',
+    },
+    inputs: [
+      { ...file('web/a.jsonl', 8000), kept: 5000, within: 2400, across: 500, matched: 100 },
+      { ...file('web/b.jsonl', 3000), kept: 1500, within: 1500, across: 0, matched: 0 },
+      { ...file('books.parquet', 2000), kept: 1900, within: 20, across: 50, matched: 30 },
+    ],
+    against: [file('benchmark.jsonl', 400)],
+    sources: [
+      { name: 'web', records: 11_000, kept: 6500, within: 3900, across: 500, matched: 100 },
+      { name: 'books', records: 2000, kept: 1900, within: 20, across: 50, matched: 30 },
+    ],
+    totals: {
+      records: 13_000,
+      kept: 8400,
+      dropped: 4600,
+      matched: 130,
+      clusters: 1214,
+      skipped: 3,
+      against: 400,
+      bytes: 26_000_000,
+      keptBytes: 17_000_000,
+    },
+    sizes: [
+      { from: 2, to: 3, clusters: 1000, records: 2200 },
+      { from: 4, to: 7, clusters: 200, records: 1050 },
+      { from: 8, to: 15, clusters: 12, records: 134 },
+      { from: 256, to: 511, clusters: 2, records: 830 },
+    ],
+    examples: {
+      largest: [
+        { source: 'web/a.jsonl', record: 17, records: 500, text: 'This site uses cookies. Accept all?' },
+        { source: 'web/b.jsonl', record: 2, records: 330, text: long },
+      ],
+      dropped: [
+        {
+          dropped: { source: 'web/a.jsonl', record: 94, text: long },
+          kept: { source: 'web/a.jsonl', record: 17, text: `${long} And one more word.` },
+        },
+        {
+          dropped: { source: 'books.parquet', record: 3, text: 'A question of a benchmark.' },
+          kept: { source: 'benchmark.jsonl', record: 12 },
+        },
+        {
+          dropped: { source: 'web/b.jsonl', record: 40, text: 'שלום עולם, mixed with Latin' },
+          kept: { source: 'web/b.jsonl', record: 7, text: 'שלום עולם, mixed with latin' },
+        },
+      ],
+    },
+    warnings: ['web/a.jsonl:17: not a record with a string field "text"'],
+    ...changes,
+  }
+}
+
+/** A report of a plausible mixture; `changes` replace its parts. */
+export function sampleMix(changes: Partial<MixReport> = {}): MixReport {
+  return {
+    kind: 'mix',
+    tamis: '0.1.0',
+    method: 'mix',
+    startedAt: '2026-03-01T14:05:09.123Z',
+    seconds: 61.4,
+    options: { proportions: [6, 3, 1], by: 'tokens', total: 20_000, seed: '18446744073709551615' },
+    by: 'tokens',
+    inputs: [
+      {
+        name: 'web/a.jsonl',
+        path: 'in/web/a.jsonl',
+        bytes: 12_345_678,
+        records: 9000,
+        skipped: 3,
+        mixed: 6400,
+      },
+      {
+        name: 'web/b.jsonl',
+        path: 'in/web/b.jsonl',
+        bytes: 4_000_000,
+        records: 3000,
+        skipped: 0,
+        mixed: 2100,
+      },
+      { name: 'books.parquet', path: 'in/books.parquet', bytes: 999, records: 2500, skipped: 0, mixed: 6000 },
+      {
+        name: 'code.jsonl.zst',
+        path: 'in/code.jsonl.zst',
+        bytes: 5_000,
+        records: 1000,
+        skipped: 0,
+        mixed: 5500,
+      },
+    ],
+    sources: [
+      {
+        name: 'web',
+        records: 12_000,
+        tokens: 3_600_000,
+        mixed: 8500,
+        mixedTokens: 2_540_000,
+        wanted: 0.6,
+        epochs: 0.7083,
+      },
+      {
+        name: 'books',
+        records: 2500,
+        tokens: 520_000,
+        mixed: 6000,
+        mixedTokens: 1_265_000,
+        wanted: 0.3,
+        epochs: 2.4,
+      },
+      {
+        name: 'code',
+        records: 1000,
+        tokens: 76_000,
+        mixed: 5500,
+        mixedTokens: 419_000,
+        wanted: 0.1,
+        epochs: 5.5,
+      },
+    ],
+    totals: {
+      records: 15_500,
+      tokens: 4_196_000,
+      skipped: 3,
+      mixed: 20_000,
+      mixedTokens: 4_224_000,
+      mixedBytes: 22_000_000,
+    },
+    warnings: ['3 bad records were skipped'],
+    ...changes,
+  }
+}
+
 /** What runs, calls out, ends an element early or turns the text round, wherever it gets through. */
 export const HOSTILE = [
   '<script>window.hacked = 1</script>',
@@ -123,6 +281,46 @@ export function hostileReport(): SelectionReport {
       lowest: report.examples.lowest.map(evil),
       misses: report.examples.misses.map(evil),
     },
+    warnings: [HOSTILE],
+  }
+}
+
+/** The same of a run that dropped duplicates. */
+export function hostileDedup(): DedupReport {
+  const report = sampleDedup()
+  const evil = <T extends { text?: string }>(item: T): T => ({
+    ...item,
+    source: HOSTILE,
+    ...(item.text !== undefined && { text: `${HOSTILE}\n${item.text}\n${HOSTILE}` }),
+  })
+  const named = <T extends { name: string }>(item: T): T => ({ ...item, name: HOSTILE, path: HOSTILE })
+  return {
+    ...report,
+    options: { ...report.options, [HOSTILE]: HOSTILE, nested: { value: [HOSTILE] } },
+    inputs: report.inputs.map(named),
+    against: report.against.map(named),
+    sources: report.sources.map(named),
+    examples: {
+      largest: report.examples.largest.map(evil),
+      dropped: report.examples.dropped.map(({ dropped, kept }) => ({
+        dropped: evil(dropped),
+        kept: evil(kept),
+      })),
+    },
+    warnings: [HOSTILE],
+  }
+}
+
+/** The same of a mixture. */
+export function hostileMix(): MixReport {
+  const report = sampleMix()
+  const named = <T extends { name: string }>(item: T): T => ({ ...item, name: HOSTILE, path: HOSTILE })
+  return {
+    ...report,
+    method: HOSTILE,
+    options: { [HOSTILE]: HOSTILE, nested: { value: [HOSTILE] } },
+    inputs: report.inputs.map(named),
+    sources: report.sources.map(named),
     warnings: [HOSTILE],
   }
 }

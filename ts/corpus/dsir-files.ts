@@ -98,6 +98,7 @@ export async function selectFilesByImportance(
     })
     const kept: Tensor = { ...fit.raw, data: selected.written.counts() }
     const report: SelectionReport & { klReduction: number } = {
+      kind: 'select',
       tamis: native.version(),
       method: 'dsir',
       startedAt: run.started.toISOString(),

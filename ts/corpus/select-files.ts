@@ -299,6 +299,7 @@ export async function completeSelection(
   const { onBad: onBadRecord, ...read } = run.read
   const used = { ...told.options, ...read, onBadRecord }
   const report: SelectionReport = {
+    kind: 'select',
     tamis: native.version(),
     method: told.method,
     ...(told.score !== undefined && { score: told.score }),

@@ -1,43 +1,11 @@
 /**
- * The drawings of a report. Each is drawn twice, for a wide and for a narrow page, as text in a drawing cannot
- * flow; the style sheet shows one of them. Colours are the style sheet's variables.
+ * Drawings of distributions and of shifts.
  * @hidden
  * @module
  */
-import { formatShare, formatSignificant } from '../format.js'
-import { html, Markup, pathLabels } from './html.js'
-
-type Plotting = typeof import('./plot.js')
-
-interface Page {
-  width: number
-  narrow: boolean
-}
-
-const PAGES: readonly Page[] = [
-  { width: 760, narrow: false },
-  { width: 340, narrow: true },
-]
-
-/** Draws: `build` gives Plot's options for a page. `label` is what a screen reader says. */
-function draw(
-  plotting: Plotting,
-  label: string,
-  build: (page: Page) => Parameters<Plotting['plot']>[0],
-): Markup {
-  const drawings = PAGES.map((page) => {
-    const options = {
-      document: plotting.emptyDocument() as never,
-      className: 'chart',
-      width: page.width,
-      ...build(page),
-    }
-    const { outerHTML } = plotting.plot(options) as unknown as { outerHTML: string }
-    const which = page.narrow ? 'narrow' : 'wide'
-    return html`<div class="${which}" role="img" aria-label="${label}">${new Markup(outerHTML)}</div>`
-  })
-  return html`${drawings}`
-}
+import { formatCount } from '../format.js'
+import { draw, type Plotting } from './draw.js'
+import type { Markup } from './html.js'
 
 /** Shares of `values` between consecutive `edges`; what lies outside counts in the whole but in no bin. */
 function histogram(values: ArrayLike<number>, edges: readonly number[]): number[] {
@@ -168,68 +136,6 @@ function mostOf(values: ArrayLike<number>, forward: (x: number) => number): { lo
   }
 }
 
-/** One thing measured in the raw corpus and in the kept. */
-export interface Pair {
-  name: string
-  raw: number
-  kept: number
-}
-
-/** Two bars for each name: the raw corpus above, the kept below it, their values at the ends. */
-export function drawPairs(
-  plotting: Plotting,
-  pairs: readonly Pair[],
-  options: { label: string; axis: string; share: boolean },
-): Markup {
-  const scale = options.share ? 100 : 1
-  const bars = pairs.flatMap(({ raw, kept }, row) => [
-    { row, place: 0, value: raw * scale, fill: 'var(--raw)', text: format(raw) },
-    { row, place: 1, value: kept * scale, fill: 'var(--kept)', text: format(kept) },
-  ])
-  function format(value: number): string {
-    return options.share ? formatShare(value) : formatSignificant(value)
-  }
-  return draw(plotting, options.label, ({ narrow }) => {
-    const labels = pathLabels(
-      pairs.map((pair) => pair.name),
-      narrow ? 44 : 30,
-    )
-    const names = labels.map((name, row) => ({ row, name }))
-    return {
-      height: pairs.length * (narrow ? 54 : 40) + 50,
-      marginTop: 8,
-      marginLeft: narrow ? 4 : 220,
-      marginRight: 58,
-      marginBottom: 40,
-      x: { label: options.axis, grid: true, ticks: narrow ? 4 : 8, zero: true },
-      y: { axis: null, domain: [0, 1], padding: 0.08 },
-      fy: { axis: null, domain: names.map(({ row }) => row), padding: 0.28 },
-      color: { type: 'identity' },
-      marks: [
-        plotting.barX(bars, { x: 'value', y: 'place', fy: 'row', fill: 'fill' }),
-        plotting.text(bars, {
-          x: 'value',
-          y: 'place',
-          fy: 'row',
-          text: 'text',
-          textAnchor: 'start',
-          dx: 5,
-          fill: 'var(--ink)',
-        }),
-        plotting.text(names, {
-          fy: 'row',
-          text: 'name',
-          frameAnchor: narrow ? 'top-left' : 'left',
-          textAnchor: narrow ? 'start' : 'end',
-          dx: narrow ? 0 : -10,
-          dy: narrow ? -13 : 0,
-          fill: 'var(--ink)',
-        }),
-      ],
-    }
-  })
-}
-
 /** A shift to the right or to the left, and where the target stands. */
 export interface Shift {
   name: string
@@ -274,6 +180,77 @@ export function drawShifts(
         strokeWidth: 1.5,
       }),
       plotting.ruleX([0], { stroke: 'var(--ink)' }),
+    ],
+  }))
+}
+
+/** Things of about one size: how many there are. */
+export interface SizeClass {
+  from: number
+  to: number
+  count: number
+}
+
+/** The powers of `base` from one of them on. */
+function powers(base: number, from: number, to: number): number[] {
+  const all: number[] = []
+  for (let power = from; power <= to; power *= base) all.push(power)
+  return all
+}
+
+/** A column for each class of sizes, both axes logarithmic, with the counts above them. */
+export function drawSizes(
+  plotting: Plotting,
+  classes: readonly SizeClass[],
+  options: { label: string; axis: string; counted: string },
+): Markup {
+  const bars = classes
+    .filter(({ count }) => count > 0)
+    .map(({ from, to, count }) => ({
+      from,
+      to: to + 1,
+      middle: Math.sqrt(from * (to + 1)),
+      count,
+      text: formatCount(count),
+    }))
+  const most = bars.reduce((max, { count }) => Math.max(max, count), 1)
+  const low = bars.reduce((min, { from }) => Math.min(min, from), Number.MAX_SAFE_INTEGER)
+  // A few columns alone would be as wide as walls.
+  const high = bars.reduce((max, { to }) => Math.max(max, to), 32 * low)
+  const edges = powers(2, low, high)
+  return draw(plotting, options.label, ({ narrow }) => ({
+    height: narrow ? 230 : 280,
+    marginLeft: 52,
+    marginRight: 16,
+    marginTop: 24,
+    marginBottom: 40,
+    x: {
+      label: options.axis,
+      type: 'log',
+      base: 2,
+      domain: [low, high],
+      ticks: edges.filter((_, i) => i % Math.ceil(edges.length / (narrow ? 6 : 14)) === 0),
+      tickFormat: (edge: number) => (edge < 1e5 ? formatCount(edge) : `2^${Math.log2(edge)}`),
+    },
+    // A column of one must be seen: the axis begins below 1.
+    y: {
+      label: options.counted,
+      type: 'log',
+      domain: [0.7, most * 1.3],
+      ticks: powers(10, 1, most),
+      tickFormat: '~s',
+      grid: true,
+    },
+    marks: [
+      plotting.rectY(bars, { x1: 'from', x2: 'to', y1: 0.7, y2: 'count', fill: 'var(--lost)', inset: 0.75 }),
+      // On a narrow page the numbers of many columns would run into each other.
+      plotting.text(narrow && bars.length > 6 ? [] : bars, {
+        x: 'middle',
+        y: 'count',
+        text: 'text',
+        dy: -8,
+        fill: 'var(--ink)',
+      }),
     ],
   }))
 }

@@ -1,22 +1,46 @@
 /**
- * What a selection from files reports: the numbers and texts behind a report's pictures.
+ * What runs on files report: the numbers and texts behind a page's pictures.
  * @module
  */
 
-/** One selection, told to a person or a program. */
-export interface SelectionReport {
+/** A run, told to a person or a program. */
+export type Report = SelectionReport | DedupReport | MixReport
+
+/** What every report tells. */
+export interface RunReport {
   /** The version that ran. */
   tamis: string
-  /** Short name of the recipe. */
+  /** Short name of the recipe, or of the way to work. */
   method: string
-  /** What a record's score is. Default: its log importance weight. */
-  score?: string
   /** When it began: ISO 8601, UTC. */
   startedAt: string
   /** How long it took. */
   seconds: number
   /** The options in force, defaults filled in. */
   options: Record<string, unknown>
+  /** What a person should know: skipped records, targets that got less than their share, ... */
+  warnings: string[]
+}
+
+/** One input file. */
+export interface FileReport {
+  /** Its name below the common folder of all inputs. */
+  name: string
+  /** Its path as it was found. */
+  path: string
+  /** Its size on disk. */
+  bytes: number
+  /** Good records. */
+  records: number
+  /** Bad records passed over. */
+  skipped: number
+}
+
+/** One selection. */
+export interface SelectionReport extends RunReport {
+  kind: 'select'
+  /** What a record's score is. Default: its log importance weight. */
+  score?: string
   /** Of each raw file. */
   inputs: InputReport[]
   /** Of each target. */
@@ -35,26 +59,14 @@ export interface SelectionReport {
   buckets: { gained: BucketShift[]; lost: BucketShift[] }
   /** The highest and lowest weighted of the kept, and the best that were not kept. */
   examples: { highest: Example[]; lowest: Example[]; misses: Example[] }
-  /** What a person should know: skipped records, targets that got less than their share, ... */
-  warnings: string[]
 }
 
 /** One raw file. */
-export interface InputReport {
-  /** Its name below the common folder of all inputs. */
-  name: string
-  /** Its path as it was found. */
-  path: string
-  /** Its size on disk. */
-  bytes: number
-  /** Good records. */
-  records: number
+export interface InputReport extends FileReport {
   /** Records of enough tokens. */
   candidates: number
   /** Records kept. */
   kept: number
-  /** Bad records passed over. */
-  skipped: number
 }
 
 /** One target. */
@@ -108,10 +120,115 @@ export interface Example {
   text: string
 }
 
-/** What a page can be told beside the selection. */
+/** One run that dropped duplicates; its method is `near`, `exact` or `semantic`. */
+export interface DedupReport extends RunReport {
+  kind: 'dedup'
+  /** Of each file, what became of its records. */
+  inputs: (FileReport & DedupCounts)[]
+  /** Of each file that was only compared with. */
+  against: FileReport[]
+  /** The same of each source, which may be several files. */
+  sources: ({ name: string; records: number } & DedupCounts)[]
+  totals: DedupTotals
+  /** Clusters of two and more records of which one is kept, by their size: up to twice the smallest in each line. */
+  sizes: { from: number; to: number; clusters: number; records: number }[]
+  /** The largest clusters, and some of the dropped records, each of another cluster. */
+  examples: { largest: ClusterExample[]; dropped: DroppedExample[] }
+}
+
+/** What became of records: kept, or dropped for what they are the same as. */
+export interface DedupCounts {
+  kept: number
+  /** Dropped for a record of their own source. */
+  within: number
+  /** Dropped for a record of another source. */
+  across: number
+  /** Dropped for a record that was only compared with. */
+  matched: number
+}
+
+/** Sums over all files. */
+export interface DedupTotals {
+  records: number
+  kept: number
+  dropped: number
+  /** Of the dropped, those that are the same as a record that was only compared with. */
+  matched: number
+  /** Clusters of two and more records of which one is kept. */
+  clusters: number
+  skipped: number
+  /** Records that were only compared with. */
+  against: number
+  /** Bytes of all records' text, and of the kept records', in UTF-8. */
+  bytes: number
+  keptBytes: number
+}
+
+/** A record's place. */
+export interface RecordPlace {
+  /** Name of its file. */
+  source: string
+  /** Its place among the good records of its file, from 0. */
+  record: number
+}
+
+/** The kept record of a cluster. */
+export interface ClusterExample extends RecordPlace {
+  /** Records of the cluster. */
+  records: number
+  /** The beginning of its text. */
+  text: string
+}
+
+/** A dropped record beside the one that stands for it. */
+export interface DroppedExample {
+  dropped: RecordPlace & { text: string }
+  /** Without a text where it was only compared with: that is not read again. */
+  kept: RecordPlace & { text?: string }
+}
+
+/** One mixture of sources; its method is `mix`. */
+export interface MixReport extends RunReport {
+  kind: 'mix'
+  /** What the wanted shares are of. */
+  by: 'records' | 'tokens'
+  /** Of each file; `mixed`: records of the mixture that are from it. */
+  inputs: (FileReport & { mixed: number })[]
+  sources: MixSourceReport[]
+  totals: MixTotals
+}
+
+/** One source of a mixture. */
+export interface MixSourceReport {
+  /** Its name; its files where it has none. */
+  name: string
+  /** Good records that it has, and their tokens. */
+  records: number
+  tokens: number
+  /** Records of the mixture that are from it, and their tokens. */
+  mixed: number
+  mixedTokens: number
+  /** Share of the mixture that it was to have, of records or tokens as `by` says. */
+  wanted: number
+  /** How often it was gone through. */
+  epochs: number
+}
+
+/** Sums over all sources. */
+export interface MixTotals {
+  records: number
+  tokens: number
+  skipped: number
+  /** Records of the mixture, their tokens, and bytes of their text in UTF-8. */
+  mixed: number
+  mixedTokens: number
+  mixedBytes: number
+}
+
+/** What a page can be told beside the report. */
 export interface PageOptions {
   /** The command line that ran, shown as it is. */
   command?: string
-  /** The heading. Default: how many documents were kept of how many. */
+  /** The heading. Default: how many documents were kept of how many, or mixed of how many sources. */
   title?: string
 }

@@ -4,14 +4,12 @@
  * @module
  */
 import { formatCount, formatShare, formatSignificant } from '../format.js'
-import { drawDistributions, drawPairs, drawShifts, type Pair, quantile, type Samples } from './charts.js'
-import type { BucketShift, InputReport, SelectionReport } from './data.js'
+import { drawPairs } from './bars.js'
+import { drawDistributions, drawShifts, quantile, type Samples } from './charts.js'
+import type { BucketShift, SelectionReport } from './data.js'
+import type { Plotting } from './draw.js'
 import { documentText, html, labelText, type Markup } from './html.js'
-
-type Plotting = typeof import('./plot.js')
-
-/** Files beyond these share one bar. */
-const MOST_BARS = 20
+import { partOf, showShares } from './shares.js'
 
 const RAW = html`<li><i></i>raw candidates</li>`
 const KEPT = html`<li><i class="kept"></i>kept</li>`
@@ -98,38 +96,14 @@ function showLengths({ lengths }: SelectionReport, plotting: Plotting): Markup {
 }
 
 function showSources({ inputs, totals }: SelectionReport, plotting: Plotting): Markup {
-  const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
-  const sum = (files: readonly InputReport[], count: (file: InputReport) => number) =>
-    files.reduce((n, file) => n + count(file), 0)
-  const pairOf = (name: string, files: readonly InputReport[]): Pair => ({
+  const shares = inputs.map(({ name, candidates, kept }) => ({
     name,
-    raw: share(
-      sum(files, (file) => file.candidates),
-      totals.candidates,
-    ),
-    kept: share(
-      sum(files, (file) => file.kept),
-      totals.kept,
-    ),
-  })
-  const sorted = [...inputs].sort((a, b) => b.candidates - a.candidates)
-  const shown = sorted.length > MOST_BARS + 1 ? sorted.slice(0, MOST_BARS) : sorted
-  const rest = sorted.slice(shown.length)
-  const pairs = shown.map((file) => pairOf(file.name, [file]))
-  if (rest.length > 0) pairs.push(pairOf(`${formatCount(rest.length)} other files`, rest))
+    raw: partOf(candidates, totals.candidates),
+    kept: partOf(kept, totals.kept),
+  }))
   return html`<h3>Where they come from</h3>
 <p class="note">Each file's share of the candidates and of what was kept, largest file first.</p>
-<figure>${PAIRED}${drawPairs(plotting, pairs, {
-    label: `Bars: each file's share of the raw candidates and of the kept. ${pairs
-      .slice(0, 5)
-      .map(
-        (pair) =>
-          `${labelText(pair.name, 60)}: ${formatShare(pair.raw)} of the candidates, ${formatShare(pair.kept)} of the kept.`,
-      )
-      .join(' ')}`,
-    axis: 'Share of documents (%)',
-    share: true,
-  })}</figure>`
+${showShares(plotting, shares, { each: 'file', raw: 'raw candidates', kept: 'kept', axis: 'Share of documents (%)' })}`
 }
 
 function showDivergence(report: SelectionReport, plotting: Plotting): Markup | false {

@@ -74,6 +74,7 @@ a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 2px sol
 
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace; font-size: 0.8125rem; line-height: 1.55; }
 .command { margin-top: 1rem; padding: 1rem 1.25rem; background: var(--panel); }
+.command + p { margin-top: 1rem; }
 
 figure { margin: 0.75rem 0 0; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.25rem 1.25rem; margin: 0 0 0.75rem; padding: 0; list-style: none; color: var(--muted); font-size: 0.875rem; }
@@ -81,6 +82,7 @@ figure { margin: 0.75rem 0 0; }
 .legend i { flex: none; width: 0.875rem; height: 0.875rem; background: var(--raw); }
 .legend i.kept { background: var(--kept); }
 .legend i.lost { background: var(--lost); }
+.legend i.strong { background: var(--raw-strong); }
 .legend i.ring { width: 0.625rem; height: 0.625rem; border: 1.5px solid var(--ink); border-radius: 50%; background: none; }
 .legend i.dash { width: 0; height: 1rem; border-left: 2px dashed var(--muted); background: none; }
 .chart { display: block; width: 100%; height: auto; overflow: visible; font-family: inherit; font-size: 12px; background: none; }
@@ -98,6 +100,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .options { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1.25rem 1.5rem; margin: 1rem 0 0; font-size: 0.9375rem; }
 .options dt { color: var(--muted); }
 .options dd { margin: 0; overflow-wrap: anywhere; }
+.scroll tbody th { min-width: 8rem; }
 td.value { min-width: 9rem; overflow-wrap: anywhere; }
 
 summary { cursor: pointer; }
@@ -111,6 +114,10 @@ details.data > summary { color: var(--muted); }
 .documents .number { width: 6rem; }
 .documents .content { padding-left: 0.75rem; }
 .documents summary, .documents div.text { overflow-wrap: anywhere; }
+.documents.pairs th, .documents.pairs td { width: 50%; }
+.documents.pairs td + td, .documents.pairs th + th { padding-left: 0.75rem; }
+.documents .from { margin: 0 0 0.25rem; overflow-wrap: anywhere; }
+.documents .from small { margin-left: 0.75em; font-size: 0.8125rem; color: var(--muted); }
 .documents details[open] > summary { color: var(--muted); margin-bottom: 0.5rem; }
 .text { unicode-bidi: isolate; }
 .unseen { padding: 0 0.25em; border: 1px solid var(--line); border-radius: 2px; color: var(--muted); font-size: 0.75em; }
@@ -137,6 +144,8 @@ footer p { margin-top: 2rem; }
   .documents th, .documents td { padding: 0 0 0.25rem; border: 0; width: auto; text-align: left; }
   .documents .source, .documents .content { flex: 0 0 100%; }
   .documents .content { padding-left: 0; }
+  .documents.pairs td { flex: 0 0 100%; width: 100%; padding-left: 0; }
+  .documents.pairs td::before { content: attr(data-label); display: block; color: var(--muted); }
   .documents .number { width: auto; }
   .documents .number::before { content: attr(data-label) ' '; color: var(--muted); }
 }
