@@ -37,6 +37,8 @@ export interface NativePlaces {
   sample(scores: Float32Array | undefined, most: number, seed: bigint): NativeSample
   /** The records at these places, ascending, each with its score. */
   choose(rows: Uint32Array, scores: Float64Array): NativeChosen
+  /** The records at these places, ascending; those of `shown` are the best of them, or else misses. */
+  chooseShown(rows: Uint32Array, shown: Uint32Array): NativeChosen
   /** The records of the highest (or lowest) scores that an amount pays for, and the nearest misses. */
   chooseBest(scores: Float32Array, lowest: boolean, unit: string, amount: number, spare: number): NativeChosen
 }

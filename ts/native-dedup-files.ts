@@ -44,6 +44,27 @@ export interface NativeDuplicates {
   }
 }
 
+/** Where a document lies. */
+export interface NativeDocumentPlace {
+  /** Among the files that are only compared with. */
+  against: boolean
+  file: number
+  record: number
+}
+
+/** What a person is told of groups. */
+export interface NativeGroupSurvey {
+  /** Groups of 2^i to 2^(i + 1) - 1 documents of which one is written, at i. */
+  sizes: { groups: number; documents: number }[]
+  largest: { documents: number; place: NativeDocumentPlace }[]
+  /** Dropped documents, and what stands for them. */
+  pairs: { dropped: NativeDocumentPlace; kept: NativeDocumentPlace }[]
+  /** Of each file, how many were dropped for a document of their source, of another, and for one that is only compared with. */
+  reasons: { within: number; across: number; matched: number }[]
+  /** The documents of all these in the corpus that is written, ascending. */
+  shown: Uint32Array
+}
+
 export interface NativeDedupFiles {
   /** Marks the documents; those of `against` are only compared with. */
   digestCorpora(
@@ -86,10 +107,18 @@ export interface NativeDedupFiles {
     options: { threshold: number; sources: number[] | undefined },
     job: NativeJob,
   ): Promise<NativeDuplicates>
-  /** Writes one document of each group to the output, if there is one. */
+  /** Looks at groups; `sources` are those of the files that are written, `most` groups and pairs are named. */
+  surveyDuplicates(
+    duplicates: NativeDuplicates,
+    sources: Uint32Array,
+    most: number,
+    job: NativeJob,
+  ): Promise<NativeGroupSurvey>
+  /** Writes one document of each group to the output, if there is one; `highest` of the result are those of `shown`. */
   writeDistinct(
     corpus: NativeCorpus,
     duplicates: NativeDuplicates,
+    shown: Uint32Array,
     output: NativeOutput | undefined,
     threads: number | undefined,
     job: NativeJob,

@@ -143,6 +143,8 @@ export interface NativeOutputFile {
 
 export interface NativeWritten {
   files(): NativeOutputFile[]
+  /** Of each input, what was written of it: records, bytes of text, and where they were counted tokens. */
+  totals(): NativeFileTotals[]
   /** Bytes of text of the records written. */
   textBytes(): number
   /** N-grams of the kept. */

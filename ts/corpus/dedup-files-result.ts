@@ -4,10 +4,12 @@
  */
 import { native } from '../native.js'
 import type { NativeDuplicates, NativeSeen } from '../native-dedup-files.js'
-import type { NativeCorpus, NativeWritten } from '../native-files.js'
+import type { NativeCorpus } from '../native-files.js'
+import type { DedupReport } from '../report/data.js'
 import type { DedupPass, DedupPlan } from './dedup-files-options.js'
+import { type DedupFiles, type DedupFound, reportDedup } from './dedup-files-report.js'
 import type { FileRun } from './files.js'
-import { commit, type Places } from './places.js'
+import { commit } from './places.js'
 
 /** What a run that finds duplicates kept. */
 export interface FileDedup {
@@ -40,25 +42,8 @@ export interface FileDedup {
   seconds: number
   /** Bytes read from disk by the marking pass: less than a whole run's after a resume. */
   bytesRead: number
-}
-
-/** The corpora of a run, and the source of each file that is written. @hidden */
-export interface DedupFiles {
-  places: Places
-  pool: NativeCorpus
-  against: NativeCorpus | undefined
-  sources: number[]
-}
-
-/** What the passes of a method found. @hidden */
-export interface DedupFound {
-  method: string
-  /** The method's options in force. */
-  settings: Record<string, unknown>
-  /** Of each corpus; the last one is the one that is written. */
-  seen: NativeSeen[]
-  duplicates: NativeDuplicates
-  written: NativeWritten
+  /** What a report is drawn from. */
+  report: DedupReport
 }
 
 /** The source of each file that is written. @hidden */
@@ -75,42 +60,33 @@ export function bytesOf(...corpora: NativeCorpus[]): number {
 export async function completeDedup(
   run: FileRun<DedupPass>,
   plan: DedupPlan,
-  { places, pool, against, sources }: DedupFiles,
-  { method, settings, seen, duplicates, written }: DedupFound,
+  on: DedupFiles,
+  found: DedupFound,
 ): Promise<FileDedup> {
+  const { places, pool, against } = on
+  const { seen, duplicates, written } = found
   if (plan.side !== undefined && places.output) {
     run.check()
     await run.state?.markCommit()
     await native.writeClusters(plan.side.path, against, pool, duplicates, places.force, run.job)
   }
   const outputs = written.files()
-  const counts = duplicates.counts()
-  const result = summarize(plan, sources, seen, counts, written.textBytes())
-  const seconds = (Date.now() - run.started.getTime()) / 1000
-  const { onBad: onBadRecord, ...read } = run.read
-  const scope = plan.local ? 'local' : 'global'
-  const manifest =
-    places.output &&
-    (await commit(run, written, {
-      tamis: native.version(),
-      method,
-      startedAt: run.started.toISOString(),
-      seconds,
-      options: { ...settings, scope, ...read, onBadRecord },
-      ...manifestOf(pool, against, seen, counts.kept),
-      totals: totalsOf(result),
-      outputs,
-      warnings: result.warnings,
-    }))
-  const files = manifest === undefined ? [] : outputs.map((file) => file.path)
-  return { ...result, files, manifest, seconds }
+  const result = summarize(seen, duplicates.counts(), written.textBytes())
+  const report = reportDedup(run, plan, on, found, totalsOf(result), result.warnings)
+  const { tamis, method, startedAt, seconds, options, totals, warnings } = report
+  const inputs = report.inputs.map((input, i) => ({ ...input, sha256: seen.at(-1)?.hashes[i] ?? null }))
+  const others = report.against.map((input, i) => ({ ...input, sha256: seen[0]?.hashes[i] ?? null }))
+  const files = { inputs, against: others, totals, outputs, warnings }
+  const about = { tamis, method, startedAt, seconds, options, ...files }
+  const manifest = places.output && (await commit(run, written, about))
+  const names = manifest === undefined ? [] : outputs.map((file) => file.path)
+  const sources = report.sources.map(({ name, records, kept }) => ({ name, records, kept }))
+  return { ...result, sources, files: names, manifest, seconds, report }
 }
 
-type Result = Omit<FileDedup, 'files' | 'manifest' | 'seconds'>
+type Result = Omit<FileDedup, 'sources' | 'files' | 'manifest' | 'seconds' | 'report'>
 
 function summarize(
-  plan: DedupPlan,
-  sourceOfFile: number[],
   seen: NativeSeen[],
   { kept, matched, clusters }: ReturnType<NativeDuplicates['counts']>,
   keptBytes: number,
@@ -119,10 +95,6 @@ function summarize(
   const files = seen.at(-1)?.files ?? []
   const records = sum(files.map((file) => file.records))
   const skipped = sum(seen.flatMap((corpus) => corpus.files.map((file) => file.skipped)))
-  const sources = plan.sources.map((name, source) => {
-    const of = (numbers: number[]) => sum(numbers.filter((_, file) => sourceOfFile[file] === source))
-    return { name, records: of(files.map((file) => file.records)), kept: of(kept) }
-  })
   const result = {
     records,
     kept: sum(kept),
@@ -132,7 +104,6 @@ function summarize(
     skipped,
     bytes: sum(files.map((file) => file.textBytes)),
     keptBytes,
-    sources,
     against: seen.length > 1 ? sum((seen[0] as NativeSeen).files.map((file) => file.records)) : 0,
     bad: seen.flatMap((corpus) => corpus.bad),
     warnings: [] as string[],
@@ -146,22 +117,4 @@ function summarize(
 
 function totalsOf({ records, kept, dropped, matched, clusters, skipped, bytes, keptBytes, against }: Result) {
   return { records, kept, dropped, matched, clusters, skipped, bytes, keptBytes, against }
-}
-
-/** The files of the run, for its manifest. */
-function manifestOf(
-  pool: NativeCorpus,
-  against: NativeCorpus | undefined,
-  seen: NativeSeen[],
-  kept: number[],
-): Record<string, unknown> {
-  const file = (corpus: NativeCorpus, of: NativeSeen | undefined) =>
-    corpus.inputs().map(({ name, path, bytes }, i) => {
-      const { records = 0, skipped = 0 } = of?.files[i] ?? {}
-      return { name, path, bytes, records, skipped, sha256: of?.hashes[i] ?? null }
-    })
-  return {
-    inputs: file(pool, seen.at(-1)).map((input, i) => ({ ...input, kept: kept[i] ?? 0 })),
-    against: against ? file(against, seen[0]) : [],
-  }
 }

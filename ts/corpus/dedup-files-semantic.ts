@@ -7,6 +7,7 @@ import { kMeans } from '../kernels/index.js'
 import { native } from '../native.js'
 import { checkCount, checkNumber, checkOptions, parseSeed, type Seed } from '../options.js'
 import { DEDUP_OPTIONS, type FileDedupOptions, type FileSources, planDedup } from './dedup-files-options.js'
+import { surveyGroups } from './dedup-files-report.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
 import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 import { runOnFiles } from './files.js'
@@ -79,10 +80,11 @@ export async function dedupFilesSemantic(
     const labels = records === 0 ? new Uint32Array() : (await kMeans(x, clustering)).labels.data
     const similar = { threshold, sources: plan.local ? sources : undefined }
     const duplicates = await run.work((job) => native.findSimilar(found, x.data, labels, similar, job))
-    const rows = duplicates.kept()
-    const chosen = found.choose(rows, new Float64Array(rows.length))
+    const survey = await surveyGroups(run, duplicates, sources)
+    const { shown } = survey
+    const chosen = found.chooseShown(duplicates.kept(), shown)
     run.begin('write', chosen.bytes())
-    const how = { ngrams: 1, buckets: 1, addScores: undefined, examples: 0, threads: run.threads }
+    const how = { ngrams: 1, buckets: 1, addScores: undefined, examples: shown.length, threads: run.threads }
     const written = run.hold(
       await run.work((job) => native.writeChosen(pool, chosen, places.output, how, undefined, job)),
     )
@@ -95,7 +97,7 @@ export async function dedupFilesSemantic(
       run,
       plan,
       { places, pool, against: undefined, sources },
-      { method: 'semantic', settings, seen, duplicates, written },
+      { method: 'semantic', settings, seen, duplicates, survey, written },
     )
   })
 }

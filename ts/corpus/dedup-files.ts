@@ -16,6 +16,7 @@ import {
   type FileSources,
   planDedup,
 } from './dedup-files-options.js'
+import { surveyGroups } from './dedup-files-report.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
 import { runOnFiles } from './files.js'
 import { openPlaces } from './places.js'
@@ -123,15 +124,18 @@ async function dedupFiles(
     const seen = digested.seen()
     run.begin('link', digested.linkBytes())
     const duplicates = await run.work((job) => native.findDuplicates(digested, run.state, job))
+    const survey = await surveyGroups(run, duplicates, sources)
     run.begin('write', bytesOf(pool))
     const written = run.hold(
-      await run.work((job) => native.writeDistinct(pool, duplicates, places.output, run.threads, job)),
+      await run.work((job) =>
+        native.writeDistinct(pool, duplicates, survey.shown, places.output, run.threads, job),
+      ),
     )
     return completeDedup(
       run,
       plan,
       { places, pool, against, sources },
-      { method, settings, seen, duplicates, written },
+      { method, settings, seen, duplicates, survey, written },
     )
   })
 }

@@ -4,9 +4,11 @@
  */
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
-import type { NativeCorpus, NativeFileTotals } from '../native-files.js'
-import { checkBoolean, checkOneOf, checkOptions, parseSeed, type Seed, show } from '../options.js'
-import { checkPatterns, checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from './files.js'
+import { checkBoolean, checkOneOf, checkOptions, parseSeed, type Seed } from '../options.js'
+import type { MixReport } from '../report/data.js'
+import { checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from './files.js'
+import { reportMix } from './mix-files-report.js'
+import { type Counted, checkSources, countSources } from './mix-files-sources.js'
 import { commit, openPlaces, planOutput } from './places.js'
 import { type Mixed, mixSources } from './slimpajama-mix.js'
 
@@ -55,6 +57,8 @@ export interface MixedFiles {
   /** Where the manifest lies; undefined in a dry run. */
   manifest: string | undefined
   seconds: number
+  /** What a report is drawn from. */
+  report: MixReport
 }
 
 /** Each source: a file, glob or folder; several of them; or by name. */
@@ -137,27 +141,31 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
     )
     const told = tell(counted, mixed, counts)
     const outputs = written.files()
-    const seconds = (Date.now() - run.started.getTime()) / 1000
-    const { onBad: onBadRecord, ...read } = run.read
     const { epochs, proportions, total } = o
-    const skipped = files.reduce((sum, file) => sum + file.skipped, 0)
-    const inputs = pool.inputs().map(({ name, path, bytes }, i) => {
-      const { records = 0, skipped = 0 } = files[i] ?? {}
-      return { name, path, bytes, sha256: found.hashes()[i] ?? null, records, skipped }
+    const report = reportMix(run, pool, {
+      options: { epochs, proportions, by, total, seed: String(seed) },
+      by,
+      proportions,
+      files,
+      written: written.totals(),
+      groups,
+      sources: told,
     })
+    const { tamis, method, startedAt, seconds, options, warnings } = report
+    const { skipped } = report.totals
     const manifest =
       places.output &&
       (await commit(run, written, {
-        tamis: native.version(),
-        method: 'mix',
-        startedAt: run.started.toISOString(),
+        tamis,
+        method,
+        startedAt,
         seconds,
-        options: { epochs, proportions, by, total, seed: String(seed), ...read, onBadRecord },
-        inputs,
+        options,
+        inputs: report.inputs.map((input, i) => ({ ...input, sha256: found.hashes()[i] ?? null })),
         sources: told,
         totals: { records: order.length, skipped },
         outputs,
-        warnings: skipped > 0 ? [`${skipped} bad record${skipped === 1 ? ' was' : 's were'} skipped`] : [],
+        warnings,
       }))
     return {
       records: order.length,
@@ -167,56 +175,9 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
       files: manifest === undefined ? [] : outputs.map((file) => file.path),
       manifest,
       seconds,
+      report,
     }
   })
-}
-
-interface Group {
-  name: string
-  patterns: string[]
-}
-
-function checkSources(sources: unknown): Group[] {
-  const isNamed = typeof sources === 'object' && sources !== null && !Array.isArray(sources)
-  const entries: [string, unknown][] = isNamed
-    ? Object.entries(sources)
-    : Array.isArray(sources)
-      ? sources.map((source, i) => [String(i), source])
-      : []
-  if (entries.length === 0) {
-    throw new TamisError(
-      'ERR_TAMIS_TYPE',
-      `sources must be a list of at least one source, or an object of them by name, got ${show(sources)}`,
-    )
-  }
-  return entries.map(([name, source]) => {
-    const list = typeof source === 'string' ? [source] : source
-    return { name, patterns: checkPatterns(`sources.${name}`, list) }
-  })
-}
-
-interface Counted extends Group {
-  /** Place of its first record among all. */
-  first: number
-  records: number
-  tokens: number
-}
-
-/** What each source holds: its files follow one another. */
-function countSources(pool: NativeCorpus, files: NativeFileTotals[], groups: Group[]): Counted[] {
-  const owner = groups.flatMap(({ patterns }, g) => patterns.map(() => g))
-  const counted = groups.map((group) => ({ ...group, first: 0, records: 0, tokens: 0 }))
-  for (const [i, { pattern }] of pool.inputs().entries()) {
-    const source = counted[owner[pattern] as number] as Counted
-    source.records += files[i]?.records ?? 0
-    source.tokens += files[i]?.tokens ?? 0
-  }
-  let first = 0
-  for (const source of counted) {
-    source.first = first
-    first += source.records
-  }
-  return counted
 }
 
 function tell(counted: Counted[], mixed: Mixed, counts: Uint32Array): MixedFiles['sources'] {

@@ -9,6 +9,7 @@ mod dedup;
 mod output;
 mod passes;
 mod state;
+mod survey;
 mod vectors;
 mod weights;
 mod write;

@@ -94,7 +94,7 @@ impl Digested {
     #[napi]
     pub fn seen(&self) -> Result<Vec<SeenOfCorpus>> {
         let one = |documents: &Documents| SeenOfCorpus {
-            files: totals(&documents.seen),
+            files: totals(&documents.seen.files),
             bad: documents.seen.bad.clone(),
             bytes_read: number(documents.seen.bytes_read),
             hashes: hashes(&documents.seen),
@@ -132,7 +132,7 @@ pub fn digest_corpora<'env>(
 /// Documents, and which of them are the same.
 #[napi]
 pub struct Duplicates {
-    shared: Arc<(Vec<Documents>, Groups)>,
+    pub(super) shared: Arc<(Vec<Documents>, Groups)>,
 }
 
 /// What was found.
@@ -216,26 +216,32 @@ pub fn find_similar<'env>(
     promise(env, Some(job), work, |found| Duplicates { shared: Arc::new(found) })
 }
 
-/// Writes one document of each group to the output, or only counts them without one.
+/// Writes one document of each group to the output, or only counts them without one; the texts of `shown` come back as the best.
 #[napi]
 pub fn write_distinct<'env>(
     env: &'env Env,
     corpus: &Corpus,
     duplicates: &Duplicates,
+    shown: &[u32],
     output: Option<&mut Output>,
     threads: Option<u32>,
     job: &Job,
 ) -> Result<Object<'env>> {
     let (corpus, found) = (corpus.get()?, duplicates.shared.clone());
+    let shown: Vec<u64> = shown.iter().map(|&document| document.into()).collect();
     let mut output = output.map(Output::take).transpose()?;
     let work = move |job: &tamis_kernels::job::Job| {
         let (sides, groups) = &*found;
         let own = sides.last().ok_or_else(|| gone("marks"))?;
         let is_kept = |document| groups.is_kept(document);
         let threads = threads.map(|n| n as usize);
-        let written = write::write_kept(&corpus, own, is_kept, output.as_mut(), threads, job)?;
-        let inner =
-            passes::write::Written { files: written.files, totals: written.totals, ..Default::default() };
+        let written = write::write_kept(&corpus, own, is_kept, &shown, output.as_mut(), threads, job)?;
+        let inner = passes::write::Written {
+            files: written.files,
+            totals: written.totals,
+            highest: written.shown,
+            ..Default::default()
+        };
         Ok::<_, Failure>(Written::new(inner, output))
     };
     job.begin();

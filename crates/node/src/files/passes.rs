@@ -31,7 +31,7 @@ pub struct FileTotals {
     pub text_bytes: f64,
 }
 
-pub(super) fn totals(seen: &Seen) -> Vec<FileTotals> {
+pub(super) fn totals(files: &[seen::FileTotals]) -> Vec<FileTotals> {
     let one = |t: &seen::FileTotals| FileTotals {
         records: number(t.records),
         skipped: number(t.skipped),
@@ -41,7 +41,7 @@ pub(super) fn totals(seen: &Seen) -> Vec<FileTotals> {
         bytes: number(t.bytes),
         text_bytes: number(t.text_bytes),
     };
-    seen.files.iter().map(one).collect()
+    files.iter().map(one).collect()
 }
 
 pub(super) fn hashes(seen: &Seen) -> Vec<Either<String, Null>> {
@@ -71,7 +71,7 @@ pub fn read_corpus<'env>(
     };
     job.begin();
     promise(env, Some(job), work, |seen: Seen| ReadTotals {
-        files: totals(&seen),
+        files: totals(&seen.files),
         bytes_read: number(seen.bytes_read),
         bad: seen.bad,
     })
@@ -130,7 +130,7 @@ pub fn count_corpus<'env>(
     job.begin();
     promise(env, Some(job), work, |count::Counted { counts, seen, .. }| Counted {
         counts: Float64Array::new(counts.into_iter().map(number).collect()),
-        files: totals(&seen),
+        files: totals(&seen.files),
         bytes_read: number(seen.bytes_read),
         hashes: hashes(&seen),
         bad: seen.bad,
@@ -210,7 +210,7 @@ impl Scored {
 impl Scored {
     #[napi]
     pub fn files(&self) -> Vec<FileTotals> {
-        totals(&self.get().seen)
+        totals(&self.get().seen.files)
     }
 
     #[napi]

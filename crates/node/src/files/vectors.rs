@@ -126,7 +126,7 @@ impl Places {
 
     #[napi]
     pub fn files(&self) -> Vec<FileTotals> {
-        totals(&self.shared.seen)
+        totals(&self.shared.seen.files)
     }
 
     #[napi]
@@ -155,6 +155,13 @@ impl Places {
     #[napi]
     pub fn choose(&self, rows: &[u32], scores: &[f64]) -> Result<Chosen> {
         let chosen = self.shared.choose(rows, scores).map_err(Failure::from)?;
+        Ok(Chosen::new(chosen, self.files))
+    }
+
+    /// The records at these places, ascending; those of `shown` are the best of them, or else misses.
+    #[napi]
+    pub fn choose_shown(&self, rows: &[u32], shown: &[u32]) -> Result<Chosen> {
+        let chosen = self.shared.choose_shown(rows, shown).map_err(Failure::from)?;
         Ok(Chosen::new(chosen, self.files))
     }
 

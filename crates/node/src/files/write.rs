@@ -2,7 +2,7 @@
 
 use super::corpus::Corpus;
 use super::output::Output;
-use super::passes::Chosen;
+use super::passes::{Chosen, FileTotals, totals};
 use super::state::State;
 use super::{gone, number};
 use crate::job::{Job, promise};
@@ -74,6 +74,12 @@ impl Written {
             sha256: file.sha256.clone(),
         };
         self.inner.files.iter().map(one).collect()
+    }
+
+    /// Of each input, what was written of it: records, their tokens where they were counted, bytes of text.
+    #[napi]
+    pub fn totals(&self) -> Vec<FileTotals> {
+        totals(&self.inner.totals)
     }
 
     /// Bytes of text of the records written.

@@ -11,6 +11,7 @@ pub mod find;
 pub mod groups;
 pub mod markers;
 pub mod semantic;
+pub mod survey;
 pub mod write;
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ fn run(
     let out = folder.join("kept.jsonl");
     let mut output = Output::file(&out, true).unwrap();
     let last = sides.last().unwrap();
-    let written = write_kept(own, last, |d| groups.is_kept(d), Some(&mut output), None, &job).unwrap();
+    let written = write_kept(own, last, |d| groups.is_kept(d), &[], Some(&mut output), None, &job).unwrap();
     output.commit("{\"tamis\":1}").unwrap();
     assert_eq!(written.files[0].records, groups.kept(last.range()));
     let clusters = folder.join("clusters.jsonl");
@@ -106,6 +106,43 @@ fn what_is_only_compared_with_drops_its_like_in_every_source_and_is_never_writte
         };
         let names: Vec<_> = named.into_iter().map(of).collect();
         assert_eq!(names, [(other.clone(), Some(0)), (other.clone(), Some(0)), (other.clone(), Some(2))]);
+    }
+}
+
+#[test]
+fn what_is_to_be_shown_is_noted_kept_or_not_and_survey_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = write_lines(dir.path(), "other.jsonl", &[line(90, "w")]);
+    let bad = || "no record\n".to_owned();
+    let long = "é".repeat(700);
+    let a = write_lines(dir.path(), "a.jsonl", &[line(0, "x"), bad(), line(1, &long), line(2, "x")]);
+    let b = write_lines(dir.path(), "b.jsonl", &[bad(), line(3, "w"), line(4, "x"), line(5, &long)]);
+    let (against, own) = (open(&[other], small()), open(&[a, b], small()));
+    let job = Job::default();
+    for threads in [Some(1), Some(2)] {
+        let digested = digest_corpora(Some(&against), &own, &options(EXACT), None, &job).unwrap();
+        let (sides, groups) = digested.groups(None, &job).unwrap();
+        let survey = groups.survey(&sides, &[0, 1], 9, &job).unwrap();
+        assert_eq!(survey.largest, [(1, 3), (2, 2)]);
+        assert_eq!(survey.pairs, [(3, 1), (4, 0), (6, 2)]);
+        let reasons: Vec<_> = survey.reasons.iter().map(|r| (r.within, r.across, r.pinned)).collect();
+        assert_eq!(reasons, [(1, 0, 0), (0, 2, 1)]);
+        let shown = [1, 2, 3, 4, 6];
+        let is_kept = |document| groups.is_kept(document);
+        let written = write_kept(&own, &sides[1], is_kept, &shown, None, threads, &job).unwrap();
+        let cut = format!("{}…", "é".repeat(600));
+        let noted: Vec<_> =
+            written.shown.iter().map(|e| (e.file, e.record, e.table.is_some(), e.text.as_str())).collect();
+        assert_eq!(
+            noted,
+            [
+                (0, 0, true, "x"),
+                (0, 1, true, &cut),
+                (0, 2, false, "x"),
+                (1, 0, false, "w"),
+                (1, 2, false, &cut)
+            ]
+        );
     }
 }
 
@@ -230,7 +267,7 @@ fn every_form_is_written_as_it_was() {
             Output::folder(target, true)
         }
         .unwrap();
-        write_kept(&own, &sides[0], |d| groups.is_kept(d), Some(&mut output), Some(1), &job).unwrap();
+        write_kept(&own, &sides[0], |d| groups.is_kept(d), &[], Some(&mut output), Some(1), &job).unwrap();
         output.commit("{\"tamis\":1}").unwrap();
     };
     let out = dir.path().join("kept");
@@ -251,7 +288,7 @@ fn every_form_is_written_as_it_was() {
             digest_corpora(None, &own, &options(EXACT), None, &job).unwrap().groups(None, &job).unwrap();
         let mut output = Output::file(&dir.path().join("again.jsonl"), true).unwrap();
         let written =
-            write_kept(&own, &sides[0], |d| groups.is_kept(d) && d != 1, Some(&mut output), None, &job)
+            write_kept(&own, &sides[0], |d| groups.is_kept(d) && d != 1, &[], Some(&mut output), None, &job)
                 .unwrap();
         output.commit("{\"tamis\":1}").unwrap();
         (written.files[0].records, written.totals[0].text_bytes)

@@ -12,8 +12,10 @@ use crate::error::Error;
 use crate::input::{Input, Layout, changed};
 use crate::ordered::for_each_block;
 use crate::passes::seen::FileTotals;
+use crate::passes::write::Example;
 use crate::record::ReadOptions;
 use crate::sink::{Encoded, Form, Forms, OutputFile, Raw, Records, Sink};
+use std::ops::Range;
 use tamis_kernels::job::Job;
 
 /// What was written.
@@ -23,14 +25,17 @@ pub struct Written {
     pub files: Vec<OutputFile>,
     /// Of each input: records and bytes of text that are kept.
     pub totals: Vec<FileTotals>,
+    /// The documents that were to be shown, in their order.
+    pub shown: Vec<Example>,
 }
 
 /// Writes the documents of a corpus that `is_kept` says into `output`, whose commit is the caller's; without one they are only
-/// counted.
+/// counted. The texts of `shown` (ascending), kept or not, are noted on the way.
 pub fn write_kept(
     corpus: &Corpus,
     documents: &Documents,
     is_kept: impl Fn(u64) -> bool + Sync,
+    shown: &[u64],
     output: Option<&mut Output>,
     threads: Option<usize>,
     job: &Job,
@@ -38,7 +43,7 @@ pub fn write_kept(
     let inputs = &corpus.inputs;
     let read = &ReadOptions { hash: false, ..corpus.read.clone() };
     let reader = || BlockReader::new(inputs, &corpus.shards, read, Start::default());
-    let keeping = Keeping { inputs, read, documents, is_kept, job };
+    let keeping = Keeping { inputs, read, documents, is_kept, shown, job };
     let shape = || keeping.shape(&reader());
     let forms = output.as_deref().map(|output| Forms::new(output, inputs, read, None, shape)).transpose()?;
     let mut written = Written { totals: vec![FileTotals::default(); inputs.len()], ..Written::default() };
@@ -52,11 +57,12 @@ pub fn write_kept(
             Some(forms) => keeping.encode(block, &kept, forms.of(block.file()))?,
             None => Vec::new(),
         };
-        Ok((kept.totals, encoded))
+        Ok((kept.totals, kept.shown, encoded))
     };
-    let fold = |block: &Block, (totals, encoded): (FileTotals, Vec<(u64, Encoded)>)| {
+    let fold = |block: &Block, (totals, shown, encoded): (FileTotals, Vec<Example>, Vec<(u64, Encoded)>)| {
         job.advance(0, totals.records);
         written.totals[block.file() as usize].add(&totals);
+        written.shown.extend(shown);
         if let Some(sink) = &mut sink {
             for (records, encoded) in encoded {
                 sink.put(block.file(), records, encoded)?;
@@ -74,6 +80,8 @@ struct Kept {
     /// Where each starts in the (decompressed) file, and its bytes; of a table, its row.
     places: Vec<(u64, u64)>,
     totals: FileTotals,
+    /// Records, kept or not, that are shown.
+    shown: Vec<Example>,
 }
 
 struct Keeping<'a, K> {
@@ -81,6 +89,7 @@ struct Keeping<'a, K> {
     read: &'a ReadOptions,
     documents: &'a Documents,
     is_kept: K,
+    shown: &'a [u64],
     job: &'a Job,
 }
 
@@ -89,14 +98,22 @@ impl<K: Fn(u64) -> bool + Sync> Keeping<'_, K> {
         self.job.check()?;
         let input = &self.inputs[block.file() as usize];
         let first = self.documents.first_of(block);
-        let end = self.documents.of_file(block.file() as usize).end;
-        let mut kept = Kept { places: Vec::new(), totals: FileTotals::default() };
+        let Range { start, end } = self.documents.of_file(block.file() as usize);
+        let mut kept = Kept { places: Vec::new(), totals: FileTotals::default(), shown: Vec::new() };
+        let mut shown = self.shown[self.shown.partition_point(|&document| document < first)..].iter();
+        let mut next = shown.next();
         block.records(scratch, |record| {
             let document = first + record.ordinal;
             if document >= end {
                 return Err(changed(input.shown()));
             }
-            if (self.is_kept)(document) {
+            let is_kept = (self.is_kept)(document);
+            if next == Some(&document) {
+                let place = document - start;
+                kept.shown.push(Example::unscored(block.file(), place, is_kept, record.text));
+                next = shown.next();
+            }
+            if is_kept {
                 kept.places.push((record.offset, record.len));
                 kept.totals.records += 1;
                 kept.totals.text_bytes += record.text.len() as u64;

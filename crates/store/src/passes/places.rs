@@ -353,6 +353,21 @@ impl Places {
         Ok(Chosen { picks, kept: vec![rows.len() as u64] })
     }
 
+    /// The records at these places, ascending; those of `shown` among them get the score 1, the others 0, and what of `shown` is not
+    /// among them is read with them as misses are.
+    ///
+    /// # Errors
+    /// What [`choose`](Self::choose) refuses, of `shown` as of `rows`.
+    pub fn choose_shown(&self, rows: &[u32], shown: &[u32]) -> Result<Chosen, Error> {
+        let score = |row| if shown.binary_search(row).is_ok() { 1.0 } else { 0.0 };
+        let mut chosen = self.choose(rows, &rows.iter().map(score).collect::<Vec<f64>>())?;
+        let others: Vec<u32> = shown.iter().copied().filter(|row| rows.binary_search(row).is_err()).collect();
+        let others = self.choose(&others, &vec![1.0; others.len()])?.picks;
+        chosen.picks.extend(others.into_iter().map(|pick| Pick { table: None, ..pick }));
+        chosen.picks.sort_unstable_by_key(|pick| pick.candidate.index);
+        Ok(chosen)
+    }
+
     /// The records of the highest scores (or the `lowest`) that the budget pays for, and the `spare` next best as nearest misses. Ties
     /// go to the lower record.
     ///

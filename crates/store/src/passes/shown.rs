@@ -76,6 +76,14 @@ pub(super) fn example(pick: &Pick, at: usize, texts: &[(usize, String)]) -> Exam
     }
 }
 
+impl Example {
+    /// Of a record that was not scored; no table took it unless it is written.
+    pub(crate) fn unscored(file: u32, record: u64, is_written: bool, text: &str) -> Self {
+        let table = is_written.then_some(0);
+        Example { file, record, score: 0.0, key: 0.0, tokens: 0, table, text: cut(text) }
+    }
+}
+
 /// A text as an example shows it.
 pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(EXAMPLE_CHARACTERS) {

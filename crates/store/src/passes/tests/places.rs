@@ -2,6 +2,7 @@ use super::*;
 use crate::passes::mix::write_mixture;
 use crate::passes::places::{PlaceOptions, Places, find_places};
 use crate::passes::rate::rate_texts;
+use crate::passes::write::Example;
 
 fn places(inputs: &[Input], read: &ReadOptions, options: &PlaceOptions) -> Result<Places, String> {
     let shards = plan_shards(inputs, read).unwrap();
@@ -35,6 +36,29 @@ fn what_is_chosen_by_place_is_what_lies_there() {
         assert!(found.choose(&[3, 3], &[0.0; 2]).is_err());
         assert!(found.choose(&[999], &[0.0]).is_err());
     }
+}
+
+#[test]
+fn what_is_shown_is_read_whether_it_is_written_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let inputs = corpus(dir.path(), &["a.jsonl", "d.parquet"], 40);
+    let read = options(300, 1 << 20);
+    let found = places(&inputs, &read, &PlaceOptions::default()).unwrap();
+    let rows: Vec<u32> = (0..80).filter(|i| i % 3 == 0).collect();
+    let chosen = found.choose_shown(&rows, &[5, 9, 41, 60]).unwrap();
+    let options = WriteOptions { examples: 4, ..write_options(None) };
+    let written = write(&inputs, &read, &chosen, &dir.path().join("out"), &options).unwrap();
+    assert_eq!(written.files.iter().map(|file| file.records).sum::<u64>(), rows.len() as u64);
+    assert_eq!(written.totals.iter().map(|file| file.records).sum::<u64>(), rows.len() as u64);
+    let numbers = numbers(2, 40);
+    let told = |row: usize| (row as u32 / 40, row as u64 % 40, text(numbers[row]));
+    let read = |examples: &[Example]| -> Vec<(u32, u64, String)> {
+        examples.iter().map(|e| (e.file, e.record, e.text.clone())).collect()
+    };
+    assert_eq!(read(&written.highest[..2]), [told(9), told(60)]);
+    assert_eq!(read(&written.misses), [told(5), told(41)]);
+    assert!(found.choose_shown(&rows, &[80]).is_err());
+    assert!(found.choose_shown(&rows, &[41, 5]).is_err());
 }
 
 #[test]
