@@ -15,10 +15,15 @@ test('end to end: records, manifest, clusters, one JSON object', async (t) => {
   const cwd = await folder(t)
   await setUp(cwd)
   const words = ['dedup', 'a.jsonl', '--against', 'other.jsonl', 'b.jsonl', '--out', 'kept']
-  const { code, stdout, stderr } = await tamis([...words, '--clusters', 'dropped.jsonl', '--json'], { cwd })
+  words.push('--clusters', 'dropped.jsonl', '--report', 'report.html', '--json')
+  const { code, stdout, stderr } = await tamis(words, { cwd })
   t.is(code, 0, stderr)
   const result = JSON.parse(stdout)
   t.is(result.method, 'near')
+  t.is(result.report, resolve(cwd, 'report.html'))
+  const page = await readFile(join(cwd, 'report.html'), 'utf8')
+  t.true(page.includes('55 of 80 documents kept'))
+  t.true(page.includes(`tamis ${words.join(' ')}`))
   t.deepEqual(
     [result.records, result.kept, result.dropped, result.matched, result.against],
     [80, 55, 25, 10, 5],
@@ -35,7 +40,14 @@ test('end to end: records, manifest, clusters, one JSON object', async (t) => {
   })
   const kept = await Promise.all(result.files.map((path: string) => readFile(path, 'utf8')))
   t.is(kept.join('').trimEnd().split('\n').length, 55)
-  t.deepEqual((await readdir(cwd)).sort(), ['a.jsonl', 'b.jsonl', 'dropped.jsonl', 'kept', 'other.jsonl'])
+  t.deepEqual((await readdir(cwd)).sort(), [
+    'a.jsonl',
+    'b.jsonl',
+    'dropped.jsonl',
+    'kept',
+    'other.jsonl',
+    'report.html',
+  ])
 })
 
 test('a table, progress as plain lines, and sources by name', async (t) => {
@@ -61,6 +73,49 @@ test('quiet says nothing; a dry run writes nothing', async (t) => {
   t.deepEqual((await readdir(cwd)).sort(), ['a.jsonl', 'b.jsonl', 'other.jsonl'])
 })
 
+for (const method of ['near', 'exact']) {
+  test(`${method}: a dry run writes nothing but the report, and a resumed one has it too`, async (t) => {
+    const cwd = await folder(t)
+    await setUp(cwd)
+    const words = ['dedup', 'a.jsonl', 'b.jsonl', '--method', method]
+    const dry = await tamis([...words, '--dry-run', '--report', 'dry.html'], { cwd })
+    t.is(dry.code, 0, dry.stderr)
+    t.regex(dry.stdout, /^report +dry\.html$/m)
+    t.deepEqual((await readdir(cwd)).sort(), ['a.jsonl', 'b.jsonl', 'dry.html', 'other.jsonl'])
+    const stop = `
+      const write = process.stderr.write.bind(process.stderr)
+      process.stderr.write = (text, ...rest) => {
+        if (String(text).startsWith('tamis: mark 100%')) process.kill(process.pid, 'SIGINT')
+        return write(text, ...rest)
+      }`
+    const all = [...words, '--out', 'kept.jsonl', '--report', 'report.html']
+    const stopped = await tamis(all, { cwd, preload: stop })
+    t.is(stopped.code, 130, stopped.stderr)
+    t.false((await readdir(cwd)).includes('report.html'))
+    const resumed = await tamis([...all, '--resume'], { cwd })
+    t.is(resumed.code, 0, resumed.stderr)
+    const shown = (page: string) => page.slice(page.indexOf('id="dropped"'), page.indexOf('id="details"'))
+    const [first, second] = await Promise.all(
+      ['dry.html', 'report.html'].map((name) => readFile(join(cwd, name), 'utf8')),
+    )
+    t.true(shown(first as string).length > 5000)
+    t.is(shown(second as string), shown(first as string))
+  })
+}
+
+test('a report that exists stops the run before it begins', async (t) => {
+  const cwd = await folder(t)
+  await setUp(cwd)
+  await writeFile(join(cwd, 'r.html'), 'mine')
+  const { code, stderr } = await tamis(['dedup', 'a.jsonl', '--out', 'kept.jsonl', '--report', 'r.html'], {
+    cwd,
+  })
+  t.is(code, 2)
+  t.regex(stderr, /r\.html exists: .*--force/)
+  t.is(await readFile(join(cwd, 'r.html'), 'utf8'), 'mine')
+  t.deepEqual((await readdir(cwd)).sort(), ['a.jsonl', 'b.jsonl', 'other.jsonl', 'r.html'])
+})
+
 for (const [words, message] of [
   [['dedup', 'a.jsonl'], /say where the kept records go: --out PATH/],
   [['dedup', 'a.jsonl', '--out', 'x', '--method', 'fuzzy'], /Allowed choices are near, exact, semantic/],
@@ -70,6 +125,7 @@ for (const [words, message] of [
   ],
   [['dedup', 'a.jsonl', '--out', 'x', '--threshold', '2'], /--threshold/],
   [['dedup', 'a.jsonl', '--out', 'x', '--bands', '3'], /bands and rows/],
+  [['dedup', 'a.jsonl', '--out', 'x', '--report', 'r.txt'], /--report must end in \.html/],
   [['dedup', 'a.jsonl', 'y=b.jsonl', '--out', 'x'], /a\.jsonl has no name, but others have/],
   [['dedup', 'a.jsonl', '--out', 'a.jsonl', '--force'], /would replace the input/],
 ] as const) {

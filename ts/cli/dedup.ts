@@ -12,6 +12,7 @@ import { addResume, stoppable } from './interrupts.js'
 import { groupTargets } from './methods.js'
 import { parseCount, parseFraction, parseSeed, parseSize } from './numbers.js'
 import { showProgress } from './progress.js'
+import { checkReport, drawReport, reportOption } from './report.js'
 import { addReadOptions, addRunOptions } from './select.js'
 import { addSettings, type Choice, type Setting, splitSettings, VECTOR_PLACE } from './settings.js'
 import { alignColumns, bold, print, shorten, tell, tellSkipped } from './terminal.js'
@@ -107,7 +108,7 @@ const semantic: Method = {
 
 const METHODS: readonly Method[] = [near, exact, semantic]
 
-type Common = FileDedupOptions & { method: string; json?: boolean; quiet?: boolean }
+type Common = FileDedupOptions & { method: string; report?: string; json?: boolean; quiet?: boolean }
 
 /** The command with the options of every method. */
 export function dedupCommand(words: readonly string[]): Command {
@@ -142,6 +143,7 @@ export function dedupCommand(words: readonly string[]): Command {
       'the kept records: one file (.jsonl .jsonl.gz .jsonl.zst .parquet .txt), else a folder with a file for each input',
     ),
   )
+  output(reportOption('what was dropped'))
   output(
     new Option(
       '--clusters <file>',
@@ -150,7 +152,12 @@ export function dedupCommand(words: readonly string[]): Command {
   )
   output(new Option('--force', 'replace outputs that exist'))
   output(new Option('--resume', 'go on with an interrupted run of the same options and files'))
-  output(new Option('--dry-run', 'find the duplicates, but write nothing'))
+  output(
+    new Option(
+      '--dry-run',
+      'find the duplicates, but write nothing except the report that --report asks for',
+    ),
+  )
   for (const one of METHODS) addSettings(command, one)
   addReadOptions(command)
   addRunOptions(command)
@@ -175,7 +182,8 @@ between and after the files.
 Examples:
   tamis dedup 'web/*.jsonl.gz' books.parquet --out distinct
   tamis dedup web=web/a web=web/b books=books --scope local --out distinct
-  tamis dedup pool.jsonl --method exact --against eval/ --clusters dropped.jsonl --out clean.jsonl`
+  tamis dedup pool.jsonl --method exact --against eval/ --clusters dropped.jsonl --out clean.jsonl \\
+    --report report.html`
 
 async function dedup(
   inputs: string[],
@@ -183,17 +191,21 @@ async function dedup(
   command: Command,
   words: readonly string[],
 ): Promise<void> {
-  const { method: name, json = false, quiet = false, ...rest } = given
+  const { method: name, report, json = false, quiet = false, ...rest } = given
   const method = METHODS.find((one) => one.name === name) as Method
   const { settings, options } = splitSettings<FileDedupOptions>(METHODS, method, command, rest)
   if (given.out === undefined && !given.dryRun) {
     throw new UsageError('say where the kept records go: --out PATH (or --dry-run to write nothing)')
   }
+  checkReport(report, given.force)
   const sources = groupTargets('the input', inputs) as FileSources
   const progress = await showProgress(quiet)
   const done = await stoppable(async (signal) => {
     try {
-      return await method.dedup(sources, { ...options, ...settings, signal, onProgress: progress.update })
+      const running = { signal, onProgress: progress.update }
+      const done = await method.dedup(sources, { ...options, ...settings, ...running })
+      await drawReport(report, done, words)
+      return done
     } finally {
       progress.stop()
     }
@@ -205,14 +217,14 @@ async function dedup(
     tellSkipped(done.bad)
   }
   if (json) print(JSON.stringify(summarize(method, done, given)))
-  else if (!quiet) for (const line of table(done, given.clusters)) print(line)
+  else if (!quiet) for (const line of table(done, given.clusters, report)) print(line)
 }
 
 /** What `--json` prints. */
 function summarize(
   { name }: Method,
-  done: FileDedup,
-  { clusters, dryRun = false }: Common,
+  { report: _data, ...done }: FileDedup,
+  { clusters, report, dryRun = false }: Common,
 ): Record<string, unknown> {
   return {
     method: name,
@@ -220,10 +232,11 @@ function summarize(
     ...done,
     manifest: done.manifest ?? null,
     clustersFile: dryRun || clusters === undefined ? null : resolve(clusters),
+    report: report === undefined ? null : resolve(report),
   }
 }
 
-function table(done: FileDedup, clustersFile: string | undefined): string[] {
+function table(done: FileDedup, clustersFile: string | undefined, report: string | undefined): string[] {
   const { kept, records, matched, clusters, skipped, against, sources, files, manifest, bytes, keptBytes } =
     done
   const share = (part: number, whole: number) => formatShare(whole === 0 ? 0 : part / whole)
@@ -260,6 +273,7 @@ function table(done: FileDedup, clustersFile: string | undefined): string[] {
     rows.push(['manifest', shorten(manifest)])
     if (clustersFile !== undefined) rows.push(['dropped', clustersFile])
   }
+  if (report !== undefined) rows.push(['report', report])
   return alignColumns(rows)
 }
 

@@ -33,7 +33,7 @@ export function buildProgram(words: readonly string[]): Command {
   program.addCommand(selectCommand(words))
   program.addCommand(dedupCommand(words))
   program.addCommand(weightsCommand())
-  program.addCommand(mixCommand())
+  program.addCommand(mixCommand(words))
   program.addCommand(ngramsCommand())
   program.addCommand(recipesCommand())
   program.addCommand(doctorCommand())

@@ -3,11 +3,9 @@
  * @hidden
  * @module
  */
-import { existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import type { FileSelection, FileSelectionOptions } from '../corpus/index.js'
-import { TamisError } from '../errors.js'
 import {
   formatBytes,
   formatCount,
@@ -17,10 +15,11 @@ import {
   formatSignificant,
 } from '../format.js'
 import { UsageError } from './failures.js'
-import { addResume, quoteCommand, stoppable } from './interrupts.js'
+import { addResume, stoppable } from './interrupts.js'
 import { METHODS, type Method } from './methods.js'
 import { parseCount, parseFraction, parseRoom, parseSize } from './numbers.js'
 import { showProgress } from './progress.js'
+import { checkReport, drawReport, reportOption } from './report.js'
 import { addSettings, splitSettings } from './settings.js'
 import { alignColumns, bold, print, shorten, tell, tellSkipped } from './terminal.js'
 
@@ -112,7 +111,7 @@ export function selectCommand(words: readonly string[]): Command {
       'the kept records: one file (.jsonl .jsonl.gz .jsonl.zst .parquet .txt), else a folder with a file for each input',
     ),
   )
-  output(new Option('--report <file.html>', 'a page with pictures of what was kept'))
+  output(reportOption('what was kept'))
   output(new Option('--scores <file.parquet>', 'score and tokens of every record'))
   output(new Option('--add-scores', 'add score and source to the kept records'))
   output(new Option('--force', 'replace outputs that exist'))
@@ -173,12 +172,12 @@ async function select(
   if (given.out === undefined && !given.dryRun) {
     throw new UsageError('say where the kept records go: --out PATH (or --dry-run to write nothing)')
   }
-  if (report !== undefined) checkReport(report, given.force === true)
+  checkReport(report, given.force)
   const progress = await showProgress(quiet)
   const selection = await stoppable(async (signal) => {
     try {
       const done = await method.select(raw, settings, { ...options, signal, onProgress: progress.update })
-      if (report !== undefined) await drawReport(report, done, words)
+      await drawReport(report, done, words)
       return done
     } finally {
       progress.stop()
@@ -191,19 +190,6 @@ async function select(
   else if (!quiet) for (const line of table(selection, report, given.scores)) print(line)
 }
 
-async function drawReport(
-  path: string,
-  { report, bad }: FileSelection,
-  words: readonly string[],
-): Promise<void> {
-  const { writeReport } = await import('../report/index.js')
-  await writeReport(
-    path,
-    { ...report, warnings: [...report.warnings, ...bad] },
-    { command: quoteCommand(words) },
-  )
-}
-
 function checkAmounts(given: Common): void {
   const chosen = AMOUNTS.filter((amount) => given[amount] !== undefined)
   if (chosen.length === 1) return
@@ -213,18 +199,6 @@ function checkAmounts(given: Common): void {
       ? `say how much to keep: one of ${flags}`
       : `give only one of ${flags}, got ${chosen.map((amount) => `--${amount}`).join(' and ')}`,
   )
-}
-
-/** A report that cannot be written should not cost a whole run. */
-function checkReport(path: string, force: boolean): void {
-  if (!/\.html?$/i.test(path)) throw new UsageError(`--report must end in .html, got ${path}`)
-  const folder = statSync(dirname(path), { throwIfNoEntry: false })
-  if (!folder?.isDirectory()) {
-    throw new TamisError('ERR_TAMIS_IO', `--report ${path}: the folder ${dirname(path)} does not exist`)
-  }
-  if (existsSync(path) && !force) {
-    throw new UsageError(`${path} exists: choose another name, or replace it with --force`)
-  }
 }
 
 function warn({ bad, report }: FileSelection): void {
