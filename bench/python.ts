@@ -21,7 +21,11 @@ export interface PythonEnvironment {
   command(program: string, args: readonly string[], threads: number, env?: Record<string, string>): Command
 }
 
-export function pythonEnvironment(name: string): PythonEnvironment {
+/**
+ * The environment of a list; packages `alone` are brought without what they ask for, where they ask for far more than what
+ * is run needs.
+ */
+export function pythonEnvironment(name: string, alone: readonly string[] = []): PythonEnvironment {
   const folder = `${CACHE}venv-${name}`
   const python = `${folder}/bin/python`
   const list = `${PROGRAMS}requirements-${name}.txt`
@@ -29,11 +33,12 @@ export function pythonEnvironment(name: string): PythonEnvironment {
   return {
     python,
     setUp() {
-      const wanted = readFileSync(list, 'utf8')
+      const wanted = readFileSync(list, 'utf8') + alone.join('\n')
       if (existsSync(brought) && readFileSync(brought, 'utf8') === wanted) return
       if (!existsSync(python)) execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' })
-      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', list]
-      execFileSync(python, pip, { stdio: 'inherit' })
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
+      execFileSync(python, [...pip, '-r', list], { stdio: 'inherit' })
+      if (alone.length > 0) execFileSync(python, [...pip, '--no-deps', ...alone], { stdio: 'inherit' })
       writeFileSync(brought, wanted)
     },
     version(...packages) {
