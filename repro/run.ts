@@ -10,6 +10,7 @@ import { reproduce as compeft } from './compeft.js'
 import { reproduce as diversifyConquer } from './diversify-conquer.js'
 import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
+import { reproduce as lossReweight } from './loss-reweight.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
 import { reproduce as rs2 } from './rs2.js'
 import { reproduce as slimpajama } from './slimpajama.js'
@@ -27,6 +28,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   ties,
   'tall-masks': tallMasks,
   rs2,
+  'loss-reweight': lossReweight,
   'zip-fit': zipFit,
   divprune,
   'meaningful-diversity': meaningfulDiversity,

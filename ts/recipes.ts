@@ -532,7 +532,7 @@ export const recipes: readonly Recipe[] = [
     room: 'training',
     functions: ['training.weighSamples', 'training.reweightLoss'],
     operations: [],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'lsa',

@@ -3,6 +3,14 @@
  * @module
  */
 export {
+  type ReweightedLoss,
+  type ReweightLossOptions,
+  type ReweightOptions,
+  type ReweightStrategy,
+  reweightLoss,
+  weighSamples,
+} from './loss-reweight.js'
+export {
   drawSubset,
   RandomSubsets,
   type RandomSubsetsOptions,
