@@ -34,7 +34,7 @@ test.serial('peak memory is the same for models four times as large', async (t) 
     golomb: { call: 'compressUpdateFiles', more: {} },
   }
   const peaks: Record<string, number[]> = {}
-  for (const megabytes of [24, 96]) {
+  for (const megabytes of [128, 512]) {
     const base = await writeTensors(join(dir, `base${megabytes}.safetensors`), model(megabytes, 1))
     const models: string[] = []
     for (const seed of [2, 3]) {
@@ -54,8 +54,8 @@ test.serial('peak memory is the same for models four times as large', async (t) 
     ),
   )
   for (const [name, [small, large]] of Object.entries(peaks) as [string, [number, number]][]) {
-    // The large models take 216 MiB more on disk.
-    t.true(large - small < 24 * MB, `${name}: ${small} ${large}`)
+    // The large models take 1,152 MiB more on disk, and both are longer than the windows over them.
+    t.true(large - small < 48 * MB, `${name}: ${small} ${large}`)
   }
 })
 
