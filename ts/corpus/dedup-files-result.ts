@@ -5,33 +5,16 @@
 import { native } from '../native.js'
 import type { NativeDuplicates, NativeSeen } from '../native-dedup-files.js'
 import type { NativeCorpus } from '../native-files.js'
-import type { DedupReport } from '../report/data.js'
+import type { DedupReport, DedupTotals } from '../report/data.js'
 import type { DedupPass, DedupPlan } from './dedup-files-options.js'
 import { type DedupFiles, type DedupFound, reportDedup } from './dedup-files-report.js'
 import type { FileRun } from './files.js'
 import { commit } from './places.js'
 
 /** What a run that finds duplicates kept. */
-export interface FileDedup {
-  /** Good records of the input. */
-  records: number
-  /** Records kept: one of each group. */
-  kept: number
-  /** Records dropped. */
-  dropped: number
-  /** Records among the dropped that are the same as one of `against`. */
-  matched: number
-  /** Groups of two and more records of which one is kept. */
-  clusters: number
-  /** Bad records passed over. */
-  skipped: number
-  /** UTF-8 bytes of the texts of all records, and of the kept. */
-  bytes: number
-  keptBytes: number
+export interface FileDedup extends DedupTotals {
   /** Of each source its records and how many are kept. */
   sources: { name: string; records: number; kept: number }[]
-  /** Records that were only compared with. */
-  against: number
   /** The files written; none in a dry run. */
   files: string[]
   /** Messages of the first skipped records. */
@@ -115,6 +98,16 @@ function summarize(
   return result
 }
 
-function totalsOf({ records, kept, dropped, matched, clusters, skipped, bytes, keptBytes, against }: Result) {
+function totalsOf({
+  records,
+  kept,
+  dropped,
+  matched,
+  clusters,
+  skipped,
+  bytes,
+  keptBytes,
+  against,
+}: Result): DedupTotals {
   return { records, kept, dropped, matched, clusters, skipped, bytes, keptBytes, against }
 }

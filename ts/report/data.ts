@@ -149,13 +149,16 @@ export interface DedupCounts {
 
 /** Sums over all files. */
 export interface DedupTotals {
+  /** Good records of the input. */
   records: number
+  /** Records kept: one of each cluster. */
   kept: number
   dropped: number
   /** Of the dropped, those that are the same as a record that was only compared with. */
   matched: number
   /** Clusters of two and more records of which one is kept. */
   clusters: number
+  /** Bad records passed over. */
   skipped: number
   /** Records that were only compared with. */
   against: number
