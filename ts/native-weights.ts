@@ -54,6 +54,19 @@ export interface NativeWeights {
     job?: NativeJob,
   ): Now<{ parts: NativeSigns[]; scale: number; nonzeros: number }>
   ternaryCost(elements: number, kept: number): TernaryCost
+  /** X^T X of rows of `width` items, added to `into`. */
+  gram(inputs: NativePart, width: number, into: NativePart | undefined, job?: NativeJob): Now<Float32Array>
+  /** `inputs` are rows of `columns` items or, with `isGram`, their second moments. */
+  lowRank(
+    weight: NativePart,
+    compressed: NativePart,
+    rows: number,
+    columns: number,
+    inputs: NativePart | undefined,
+    isGram: boolean,
+    rank: number,
+    job?: NativeJob,
+  ): Now<{ a: Float32Array; b: Float32Array; before: number; after: number }>
   expandTernary(positive: Uint8Array, negative: Uint8Array, n: number, scale: number): Float32Array
   encodeGolomb(positive: Uint8Array, negative: Uint8Array, n: number): Uint8Array
   decodeGolomb(bytes: Uint8Array, n: number): NativeSigns

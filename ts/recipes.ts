@@ -337,7 +337,7 @@ export const recipes: readonly Recipe[] = [
     room: 'weights',
     functions: ['weights.compensateLowRank', 'weights.gram'],
     operations: ['eigh', 'svd'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'espcn',

@@ -23,6 +23,7 @@ export {
   type ExpandFilesOptions,
   expandUpdateFiles,
 } from './compress-files.js'
+export { type CompensateOptions, type Compensation, compensateLowRank, gram } from './eora.js'
 export {
   type MergedFiles,
   type MergeFilesOptions,

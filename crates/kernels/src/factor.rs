@@ -113,16 +113,11 @@ pub fn eigh(a: &[f64], n: usize, rank: usize, vectors: bool, job: &Job) -> Resul
         return Ok(Eigen { values: Vec::new(), vectors: vectors.then(Vec::new) });
     }
     let (scale, back) = scales(a)?;
-    let slack = SYMMETRIC * largest(a) * scale;
+    check_symmetric(a, n)?;
     let mut matrix = Mat::<f64>::zeros(n, n);
     for i in 0..n {
         for j in 0..=i {
-            let (x, y) = (a[i * n + j] * scale, a[j * n + i] * scale);
-            let difference = (x - y).abs();
-            if difference > slack {
-                return Err(FactorError::NotSymmetric { row: i, column: j, difference: difference * back });
-            }
-            matrix[(i, j)] = 0.5 * (x + y);
+            matrix[(i, j)] = 0.5 * (a[i * n + j] * scale + a[j * n + i] * scale);
         }
     }
     job.check()?;
@@ -307,6 +302,32 @@ fn product(x: &[f64], p: usize, y: &[f64], q: usize, job: &Job) -> Result<Mat<f6
         }
     }
     Ok(sum)
+}
+
+/// Refuses entries across the diagonal of [n, n] that differ by more than 1e-4 of the largest magnitude, and what is
+/// not finite.
+pub(crate) fn check_symmetric(a: &[f64], n: usize) -> Result<(), FactorError> {
+    let (scale, back) = scales(a)?;
+    let slack = SYMMETRIC * largest(a) * scale;
+    for i in 0..n {
+        for j in 0..i {
+            let difference = (a[i * n + j] * scale - a[j * n + i] * scale).abs();
+            if difference > slack {
+                return Err(FactorError::NotSymmetric { row: i, column: j, difference: difference * back });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Turns each column of a row-major matrix so that its deciding component is positive.
+pub(crate) fn settle_signs(x: &mut [f64], columns: usize) {
+    if columns == 0 {
+        return;
+    }
+    let matrix = MatRef::from_row_major_slice(&*x, x.len() / columns, columns);
+    let signs: Vec<f64> = (0..columns).map(|column| sign(matrix, column)).collect();
+    x.chunks_mut(columns).for_each(|row| row.iter_mut().zip(&signs).for_each(|(x, sign)| *x *= sign));
 }
 
 fn check_finite(a: &[f64]) -> Result<(), FactorError> {

@@ -1,6 +1,7 @@
 //! `weights.*`, and the kernels below it.
 
 mod grids;
+mod lowrank;
 mod merging;
 mod signs;
 
