@@ -14,6 +14,7 @@ import type { NativeDedupFiles } from './native-dedup-files.js'
 import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
 import type { NativeLinear } from './native-linear.js'
+import type { NativeSignals } from './native-signals.js'
 import type { NativeWeights } from './native-weights.js'
 import type { NativeWeightsFiles } from './native-weights-files.js'
 import { platformName } from './platform.js'
@@ -43,6 +44,7 @@ export interface Native
     NativeCodes,
     NativeDiversity,
     NativeCluster,
+    NativeSignals,
     NativeWeights,
     NativeWeightsFiles {
   Job: new () => NativeJob

@@ -120,35 +120,32 @@ pub fn convolve<T: Item>(
     if out.is_empty() {
         return Ok(out);
     }
-    let tile = (PANEL / depth.max(1)).clamp(TILE.start, TILE.end);
     let gather = Gather::new(shape, sides);
-    let tiles: Vec<Range<usize>> =
-        (0..places).step_by(tile).map(|first| first..places.min(first + tile)).collect();
-    let parts = x.chunks((channels * area).max(1)).chain(std::iter::repeat(&x[..0]));
-    for (part, (x, out)) in parts.zip(out.chunks_mut(outputs * places)).enumerate() {
-        let group = part % shape.groups;
-        let weight = &weight[group * outputs * depth..][..outputs * depth];
-        let bias = bias.map(|bias| &bias[group * outputs..][..outputs]);
-        let weight = MatRef::from_row_major_slice(weight, outputs, depth);
-        // A few tiles at a time, since their results are copied into place.
-        for batch in tiles.chunks(4 * threads::threads()) {
-            job.check()?;
-            let product = |places: &Range<usize>| {
-                let panel = gather.panel(x, channels, places);
-                let mut product = vec![T::default(); outputs * places.len()];
-                let to = MatMut::from_row_major_slice_mut(&mut product, outputs, places.len());
-                let panel = MatRef::from_row_major_slice(&panel, depth, places.len());
-                matmul(to, Accum::Replace, weight, panel, T::ONE, Par::Seq);
-                product
-            };
-            let products: Vec<Vec<T>> = threads::pool().install(|| batch.par_iter().map(product).collect());
-            for (tile, product) in batch.iter().zip(products) {
-                for (o, row) in product.chunks(tile.len()).enumerate() {
-                    let to = &mut out[o * places..][tile.clone()];
-                    match bias {
-                        Some(bias) => to.iter_mut().zip(row).for_each(|(to, x)| *to = x.plus(bias[o])),
-                        None => to.copy_from_slice(row),
-                    }
+    let spans = spans(places, depth);
+    let parts = out.len() / (outputs * places);
+    let tiles: Vec<(usize, &Range<usize>)> =
+        (0..parts).flat_map(|part| spans.iter().map(move |span| (part, span))).collect();
+    // A few tiles at a time, since their results are copied into place.
+    for batch in tiles.chunks(4 * threads::threads()) {
+        job.check()?;
+        let product = |&(part, span): &(usize, &Range<usize>)| {
+            let weight = &weight[part % shape.groups * outputs * depth..][..outputs * depth];
+            let panel = gather.panel(&x[part * channels * area..][..channels * area], channels, span);
+            let mut product = vec![T::default(); outputs * span.len()];
+            let to = MatMut::from_row_major_slice_mut(&mut product, outputs, span.len());
+            let panel = MatRef::from_row_major_slice(&panel, depth, span.len());
+            let weight = MatRef::from_row_major_slice(weight, outputs, depth);
+            matmul(to, Accum::Replace, weight, panel, T::ONE, Par::Seq);
+            product
+        };
+        let products: Vec<Vec<T>> = threads::pool().install(|| batch.par_iter().map(product).collect());
+        for ((part, span), product) in batch.iter().zip(products) {
+            let bias = bias.map(|bias| &bias[part % shape.groups * outputs..][..outputs]);
+            for (o, row) in product.chunks(span.len()).enumerate() {
+                let to = &mut out[(part * outputs + o) * places..][(*span).clone()];
+                match bias {
+                    Some(bias) => to.iter_mut().zip(row).for_each(|(to, x)| *to = x.plus(bias[o])),
+                    None => to.copy_from_slice(row),
                 }
             }
         }
@@ -156,8 +153,14 @@ pub fn convolve<T: Item>(
     Ok(out)
 }
 
+/// The tiles of `places` outputs that read `depth` items each.
+pub(crate) fn spans(places: usize, depth: usize) -> Vec<Range<usize>> {
+    let tile = (PANEL / depth.max(1)).clamp(TILE.start, TILE.end);
+    (0..places).step_by(tile).map(|first| first..places.min(first + tile)).collect()
+}
+
 /// Which places of the input each output reads.
-struct Gather {
+pub(crate) struct Gather {
     input: Axes,
     kernel: Axes,
     sides: Axes,
@@ -166,7 +169,7 @@ struct Gather {
 }
 
 impl Gather {
-    fn new(shape: &Convolution, sides: Axes) -> Self {
+    pub(crate) fn new(shape: &Convolution, sides: Axes) -> Self {
         let places = std::array::from_fn(|axis| {
             let taps = 0..shape.kernel[axis];
             taps.flat_map(|k| (0..sides[axis]).map(move |o| shape.place(axis, o, k))).collect()
@@ -175,7 +178,7 @@ impl Gather {
     }
 
     /// [channels * kernel, places]: what these outputs read.
-    fn panel<T: Item>(&self, x: &[T], channels: usize, places: &Range<usize>) -> Vec<T> {
+    pub(crate) fn panel<T: Item>(&self, x: &[T], channels: usize, places: &Range<usize>) -> Vec<T> {
         let [_, height, width] = self.sides;
         let [depths, rows, columns] = self.input;
         let mut panel = Vec::with_capacity(channels * self.kernel.iter().product::<usize>() * places.len());

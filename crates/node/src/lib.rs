@@ -19,5 +19,6 @@ mod kernels;
 mod linear;
 mod process;
 mod rounds;
+mod signals;
 mod texts;
 mod weights;
