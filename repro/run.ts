@@ -11,6 +11,7 @@ import { reproduce as diversifyConquer } from './diversify-conquer.js'
 import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
 import { reproduce as eora } from './eora.js'
+import { reproduce as espcn } from './espcn.js'
 import { reproduce as lossReweight } from './loss-reweight.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
 import { reproduce as rs2 } from './rs2.js'
@@ -36,6 +37,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   slimpajama,
   squash,
   eora,
+  espcn,
 }
 
 const names = argv.slice(2)

@@ -353,7 +353,7 @@ export const recipes: readonly Recipe[] = [
       'signals.resize',
     ],
     operations: ['convolve', 'solve'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'filter-design',
