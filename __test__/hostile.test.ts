@@ -61,6 +61,13 @@ const draw = { seed: 1, stream: 2 }
 const quantized = kernels.quantizeSync(x, { scheme: 'asymmetric' })
 const ternary = kernels.ternarizeSync(x)
 const mask = tensor('uint8', [3], [1, 0, 1])
+const image = tensor('float32', [1, 1, 2, 2], [1, 2, 3, 4])
+const cell = tensor('float32', [1, 8, 1, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8])
+const cube = tensor('float32', [1, 1, 2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8])
+const layers = {
+  'conv1.weight': tensor('float32', [1, 1, 1, 1], [1]),
+  'conv1.bias': tensor('float32', [1], [0]),
+}
 
 /** Good arguments of every function, options last. */
 const calls: Record<string, unknown[]> = {
@@ -128,6 +135,17 @@ const calls: Record<string, unknown[]> = {
     tensor('float32', [2, 1, 1, 1], [0, 1]),
     { strength: 1, timestep: 1, timesteps: 2, maxDistance: 1, mask: tensor('uint8', [1, 1], [1]) },
   ],
+  'signals.pixelShuffle': [cell, { factor: 2, order: 'crd' }],
+  'signals.pixelUnshuffle': [cube, { factor: 2, order: 'crd' }],
+  'signals.resize': [image, { height: 3, width: 1, mode: 'bicubic' }],
+  'signals.superResolve': [
+    image,
+    layers,
+    { factor: 1, activation: 'relu', outputActivation: 'sigmoid', order: 'dcr' },
+  ],
+  'signals.superResolveLoss': [image, image, layers, { factor: 1, activation: 'none' }],
+  'signals.fitSubPixel': [image, image, { factor: 1, kernel: 3, ridge: 1 }],
+  'signals.denoiseWavelet': [cube, { wavelet: 'haar', levels: 1, threshold: 'bayes' }],
   'kernels.sparsify': [x, { density: 0.5, scope: 'row', scores: x }],
   'kernels.quantize': [x, { bits: 4, scheme: 'asymmetric', per: 'group', axis: 0, groupSize: 2 }],
   'kernels.dequantize': [quantized],
@@ -143,6 +161,8 @@ const calls: Record<string, unknown[]> = {
   'weights.multiplyTernary': [ternary, counts],
   'weights.writeTernary': [{ ternary }, { encoding: 'bitmask' }],
   'weights.readTernary': [weights.writeTernary({ ternary })],
+  'weights.compensateLowRank': [x, x, { rank: 1, inputs: x }],
+  'weights.gram': [x],
   'weights.maskTasks': [[{ x }, { x }], { lambda: 0.4, merged: { x } }],
   'weights.consensusMask': [[{ mask }, { mask }], { agree: 1 }],
   'weights.mergeConsensus': [[{ x: counts }], [{ x: mask }], { agree: 1, merged: { x: counts } }],

@@ -7,6 +7,7 @@
 import { argv } from 'node:process'
 import type { Conditions } from './check.js'
 import { reproduce as compeft } from './compeft.js'
+import { reproduce as disgan } from './disgan.js'
 import { reproduce as diversifyConquer } from './diversify-conquer.js'
 import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
@@ -38,6 +39,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   squash,
   eora,
   espcn,
+  disgan,
 }
 
 const names = argv.slice(2)

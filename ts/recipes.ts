@@ -251,7 +251,7 @@ export const recipes: readonly Recipe[] = [
       'signals.denoiseWavelet',
     ],
     operations: ['wavelet3', 'wavelet2', 'convolve', 'normal'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'diversify-conquer',

@@ -3,6 +3,13 @@
  * @module
  */
 export {
+  type DenoiseWaveletOptions,
+  denoiseWavelet,
+  superResolveVolume,
+  type WaveletParts,
+  waveletUnit,
+} from './disgan.js'
+export {
   type FitSubPixelOptions,
   type FittedSubPixel,
   fitSubPixel,

@@ -3,6 +3,12 @@
  * @module
  */
 export {
+  type InstanceNoiseOptions,
+  instanceNoise,
+  type RelativisticLoss,
+  relativisticLoss,
+} from './disgan.js'
+export {
   type ReweightedLoss,
   type ReweightLossOptions,
   type ReweightOptions,
