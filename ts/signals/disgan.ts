@@ -9,7 +9,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { type Wavelet, waveletFilterSync } from '../kernels/wavelets.js'
+import { type Wavelet, waveletFilterSync } from '../kernels/index.js'
 import { native } from '../native.js'
 import { checkOneOf, checkOptions, show } from '../options.js'
 import { checkReals } from '../rows.js'
