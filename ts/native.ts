@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { TamisError } from './errors.js'
+import type { NativeChannels } from './native-channels.js'
 import type { NativeCluster } from './native-cluster.js'
 import type { NativeCodes } from './native-codes.js'
 import type { NativeCorpusRecipes } from './native-corpus.js'
@@ -43,6 +44,7 @@ export interface Native
     NativeLinear,
     NativeCodes,
     NativeDiversity,
+    NativeChannels,
     NativeCluster,
     NativeSignals,
     NativeWeights,

@@ -1,5 +1,6 @@
 //! `weights.*`, and the kernels below it.
 
+mod channels;
 mod grids;
 mod lowrank;
 mod merging;
