@@ -167,6 +167,9 @@ const calls: Record<string, unknown[]> = {
   'weights.consensusMask': [[{ mask }, { mask }], { agree: 1 }],
   'weights.mergeConsensus': [[{ x: counts }], [{ x: mask }], { agree: 1, merged: { x: counts } }],
   'weights.writeTasks': [{ x: counts }, { task: { x: mask } }],
+  'weights.dropLayers': [{ attention: counts, mlp: counts }, { drop: 2 }],
+  'weights.dropBlockRun': [tensor('float64', [2, 1, 3], [1, 2, 3, 4, 5, 6]), { drop: 1 }],
+  'weights.namesWithoutLayers': [['model.layers.1.mlp.w'], { attention: [0], mlp: [1] }],
   'weights.readTask': [weights.writeTasks({ x: counts }, { task: { x: mask } }), 'task'],
 }
 

@@ -479,7 +479,7 @@ export const recipes: readonly Recipe[] = [
       'weights.namesWithoutLayers',
     ],
     operations: ['topK'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'llm-kick',

@@ -28,6 +28,24 @@ export function convertReals<T extends 'float32' | 'float64'>(
   return { type, dims: x.dims, data } as Tensor<T>
 }
 
+/** Numbers, as a list, a typed array or a tensor of one axis. */
+export function checkNumbers(name: string, value: unknown): Float64Array {
+  if (typeof value === 'object' && value !== null && 'dims' in value) {
+    return asFloat64(checkTensor(name, value, { ranks: [1] }))
+  }
+  const length = typeof value === 'object' && value !== null && 'length' in value ? value.length : undefined
+  if (typeof length !== 'number') {
+    throw new TamisError(
+      'ERR_TAMIS_TYPE',
+      `${name} must be a list of numbers or a tensor, got ${show(value)}`,
+    )
+  }
+  const items = Array.from(value as ArrayLike<unknown>)
+  const wrong = items.findIndex((item) => typeof item !== 'number')
+  if (wrong < 0) return Float64Array.from(items as number[])
+  throw new TamisError('ERR_TAMIS_TYPE', `${name}[${wrong}] must be a number, got ${show(items[wrong])}`)
+}
+
 /** A mask of `length` items, 0 or 1, as a typed array or a tensor; none means all. */
 export function checkMask(name: string, value: unknown, length: number): Uint8Array | undefined {
   if (value === undefined) return undefined

@@ -4,7 +4,8 @@
  */
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
-import { checkBoolean, checkCount, checkOptions, show } from '../options.js'
+import { checkBoolean, checkCount, checkOptions } from '../options.js'
+import { checkNumbers } from '../rows.js'
 import { type Cancellable, now, type Operation, promised } from '../run.js'
 import { asFloat64, checkTensor, type Tensor } from '../tensor.js'
 
@@ -12,24 +13,6 @@ import { asFloat64, checkTensor, type Tensor } from '../tensor.js'
 export interface ApportionOptions {
   /** The most that each item can get: whole numbers >= 0, or Infinity. Default: no bound. */
   capacities?: ArrayLike<number> | Tensor | undefined
-}
-
-/** Numbers, as a list, a typed array or a tensor of one axis. */
-function checkNumbers(name: string, value: unknown): Float64Array {
-  if (typeof value === 'object' && value !== null && 'dims' in value) {
-    return asFloat64(checkTensor(name, value, { ranks: [1] }))
-  }
-  const length = typeof value === 'object' && value !== null && 'length' in value ? value.length : undefined
-  if (typeof length !== 'number') {
-    throw new TamisError(
-      'ERR_TAMIS_TYPE',
-      `${name} must be a list of numbers or a tensor, got ${show(value)}`,
-    )
-  }
-  const items = Array.from(value as ArrayLike<unknown>)
-  const wrong = items.findIndex((item) => typeof item !== 'number')
-  if (wrong < 0) return Float64Array.from(items as number[])
-  throw new TamisError('ERR_TAMIS_TYPE', `${name}[${wrong}] must be a number, got ${show(items[wrong])}`)
 }
 
 function share(

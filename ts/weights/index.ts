@@ -1,5 +1,5 @@
 /**
- * Recipes that choose weights and bits: updates compressed, merged and told apart.
+ * Recipes that choose weights and bits: layers, channels and weights dropped; updates compressed, merged and told apart.
  * @module
  */
 export {
@@ -24,6 +24,16 @@ export {
   expandUpdateFiles,
 } from './compress-files.js'
 export { type CompensateOptions, type Compensation, compensateLowRank, gram } from './eora.js'
+export {
+  type BlockRun,
+  type DroppedLayers,
+  dropBlockRun,
+  dropLayers,
+  type LayerSimilarities,
+  namesWithoutLayers,
+  type SimilarityOptions,
+  SimilarityStats,
+} from './llm-drop.js'
 export {
   type MergedFiles,
   type MergeFilesOptions,
