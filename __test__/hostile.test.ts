@@ -69,6 +69,13 @@ const layers = {
   'conv1.bias': tensor('float32', [1], [0]),
 }
 
+const summary = {
+  samples: 1,
+  mean: Float32Array.of(1, 2, 3),
+  fluctuation: Float32Array.of(1, 2, 3),
+  squaredNorm: Float32Array.of(1, 2, 3),
+}
+
 /** Good arguments of every function, options last. */
 const calls: Record<string, unknown[]> = {
   'kernels.philox': [3, draw],
@@ -170,6 +177,19 @@ const calls: Record<string, unknown[]> = {
   'weights.dropLayers': [{ attention: counts, mlp: counts }, { drop: 2 }],
   'weights.dropBlockRun': [tensor('float64', [2, 1, 3], [1, 2, 3, 4, 5, 6]), { drop: 1 }],
   'weights.namesWithoutLayers': [['model.layers.1.mlp.w'], { attention: [0], mlp: [1] }],
+  'weights.scoreChannels': [x, summary, { metric: 'wifn' }],
+  'weights.searchStructure': [
+    { attention: x, mlp: x },
+    { headDim: 3, ratio: 0.5, structure: 'AL-AM', headCost: 4 },
+  ],
+  'weights.pruneInputs': [x, mask, { mean: counts, bias: tensor('float64', [2], [1, 2]) }],
+  'weights.pruneOutputs': [
+    x,
+    tensor('uint8', [1], [1]),
+    { groupSize: 2, bias: tensor('float64', [2], [1, 2]) },
+  ],
+  'weights.pruneWanda': [x, counts, { sparsity: 0.5, pattern: [1, 3] }],
+  'weights.pruneMagnitude': [x, { sparsity: 0.5, pattern: [1, 3] }],
   'weights.readTask': [weights.writeTasks({ x: counts }, { task: { x: mask } }), 'task'],
 }
 

@@ -404,7 +404,7 @@ export const recipes: readonly Recipe[] = [
       'weights.pruneMagnitude',
     ],
     operations: ['sparsify', 'topK'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'ftwt',

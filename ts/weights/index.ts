@@ -25,6 +25,13 @@ export {
 } from './compress-files.js'
 export { type CompensateOptions, type Compensation, compensateLowRank, gram } from './eora.js'
 export {
+  ActivationStats,
+  type ActivationStatsOptions,
+  type ActivationSummary,
+  type ChannelMetric,
+  scoreChannels,
+} from './flap.js'
+export {
   type BlockRun,
   type DroppedLayers,
   dropBlockRun,
@@ -34,6 +41,13 @@ export {
   type SimilarityOptions,
   SimilarityStats,
 } from './llm-drop.js'
+export {
+  type PrunedLinear,
+  type PruneInputsOptions,
+  type PruneOutputsOptions,
+  pruneInputs,
+  pruneOutputs,
+} from './matrix.js'
 export {
   type MergedFiles,
   type MergeFilesOptions,
@@ -50,6 +64,12 @@ export type {
 } from './run-files.js'
 export type { MaskDict, StateDict } from './state-dict.js'
 export {
+  type SearchStructureOptions,
+  type Structure,
+  type StructureScores,
+  searchStructure,
+} from './structure.js'
+export {
   type Consensus,
   consensusMask,
   type MaskTasksOptions,
@@ -60,3 +80,4 @@ export {
   writeTasks,
 } from './tall-masks.js'
 export { addUpdate, type MergeTiesOptions, mergeTies, taskVector } from './ties.js'
+export { type PruneWeightsOptions, pruneMagnitude, pruneWanda, type SparseWeight } from './wanda.js'
