@@ -190,6 +190,10 @@ const calls: Record<string, unknown[]> = {
   ],
   'weights.pruneWanda': [x, counts, { sparsity: 0.5, pattern: [1, 3] }],
   'weights.pruneMagnitude': [x, { sparsity: 0.5, pattern: [1, 3] }],
+  'weights.allocateSparsity': [counts, { ratio: 0.5, temperature: 1, scale: 2 }],
+  'weights.allocateRanks': [counts, { rank: 2, temperature: 1, scale: 2 }],
+  'weights.scoreFfn': [{ down: x }, counts, { power: 2 }],
+  'weights.selectNeurons': [x, tensor('float64', [2], [0.5, 1]), { multiple: 2 }],
   'weights.readTask': [weights.writeTasks({ x: counts }, { task: { x: mask } }), 'task'],
 }
 

@@ -163,7 +163,7 @@ export const recipes: readonly Recipe[] = [
       'weights.allocateRanks',
     ],
     operations: ['topK'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'color-filter',

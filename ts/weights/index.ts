@@ -3,6 +3,15 @@
  * @module
  */
 export {
+  type AllocateSparsityOptions,
+  allocateRanks,
+  allocateSparsity,
+  type FfnWeights,
+  type SpreadOptions,
+  scoreFfn,
+  selectNeurons,
+} from './cfsp.js'
+export {
   type CompressedUpdate,
   compressUpdate,
   decodeTernary,
