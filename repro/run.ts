@@ -6,6 +6,7 @@
  */
 import { argv } from 'node:process'
 import type { Conditions } from './check.js'
+import { reproduce as colorFilter } from './color-filter.js'
 import { reproduce as compeft } from './compeft.js'
 import { reproduce as disgan } from './disgan.js'
 import { reproduce as diversifyConquer } from './diversify-conquer.js'
@@ -32,6 +33,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   'tall-masks': tallMasks,
   rs2,
   'loss-reweight': lossReweight,
+  'color-filter': colorFilter,
   'zip-fit': zipFit,
   divprune,
   'meaningful-diversity': meaningfulDiversity,

@@ -15,6 +15,7 @@ import type { NativeDedupFiles } from './native-dedup-files.js'
 import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
 import type { NativeLinear } from './native-linear.js'
+import type { NativeLosses } from './native-losses.js'
 import type { NativeSignals } from './native-signals.js'
 import type { NativeWeights } from './native-weights.js'
 import type { NativeWeightsFiles } from './native-weights-files.js'
@@ -42,6 +43,7 @@ export interface Native
     NativeDedup,
     NativeDedupFiles,
     NativeLinear,
+    NativeLosses,
     NativeCodes,
     NativeDiversity,
     NativeChannels,

@@ -172,7 +172,7 @@ export const recipes: readonly Recipe[] = [
     room: 'corpus',
     functions: ['corpus.sequenceLoss', 'corpus.filterByLossReduction'],
     operations: ['topK'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'compeft',

@@ -3,6 +3,13 @@
  * @module
  */
 export {
+  filterByLossReduction,
+  type LossReduction,
+  type LossReductionOptions,
+  type SequenceLossOptions,
+  sequenceLoss,
+} from './color-filter.js'
+export {
   dedupFilesExact,
   dedupFilesNear,
   type ExactFileOptions,

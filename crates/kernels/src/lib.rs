@@ -24,6 +24,7 @@ pub mod gram;
 pub mod job;
 pub mod kmeans;
 pub mod layers;
+pub mod losses;
 pub mod lowrank;
 pub mod lsh;
 pub mod magnitude;

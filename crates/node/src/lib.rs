@@ -17,6 +17,7 @@ mod filters;
 mod job;
 mod kernels;
 mod linear;
+mod losses;
 mod process;
 mod rounds;
 mod signals;
