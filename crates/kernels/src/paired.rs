@@ -117,16 +117,14 @@ fn sum_pairs<T: Real, const N: usize>(x: &[T], y: &[T], term: impl Fn(f64, f64) 
         let mut lanes = [[0.0; LANES]; N];
         let (eights, rest) = x.as_chunks::<LANES>();
         let (other_eights, other_rest) = y.as_chunks::<LANES>();
-        for (x, y) in eights.iter().zip(other_eights) {
-            for l in 0..LANES {
-                let terms = term(x[l].to_f64(), y[l].to_f64());
+        let mut add = |x: &[T], y: &[T]| {
+            for (l, (x, y)) in x.iter().zip(y).enumerate() {
+                let terms = term(x.to_f64(), y.to_f64());
                 lanes.iter_mut().zip(terms).for_each(|(lanes, term)| lanes[l] += term);
             }
-        }
-        for (l, (x, y)) in rest.iter().zip(other_rest).enumerate() {
-            let terms = term(x.to_f64(), y.to_f64());
-            lanes.iter_mut().zip(terms).for_each(|(lanes, term)| lanes[l] += term);
-        }
+        };
+        eights.iter().zip(other_eights).for_each(|(x, y)| add(x, y));
+        add(rest, other_rest);
         totals.iter_mut().zip(lanes).for_each(|(total, lanes)| *total += join(lanes));
     }
     totals

@@ -7,7 +7,8 @@ use crate::job::guard;
 use half::{bf16, f16};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use tamis_kernels::columns::{self, Spread, Term};
+use tamis_kernels::columns::stream::{self, Spread};
+use tamis_kernels::columns::{self, Term};
 use tamis_kernels::job::Job;
 use tamis_kernels::paired::{self, Measure};
 use tamis_kernels::real::Real;
@@ -50,7 +51,7 @@ pub struct ColumnSummary {
 /// Mean, squares and spread of each column over a stream of matrices.
 #[napi]
 pub struct ColumnStats {
-    stats: columns::ColumnStats,
+    stats: stream::ColumnStats,
 }
 
 #[napi]
@@ -59,7 +60,7 @@ impl ColumnStats {
     #[napi(constructor)]
     pub fn new(width: u32, of_rows: bool) -> Self {
         let kind = if of_rows { Spread::OfRows } else { Spread::OfMatrices };
-        ColumnStats { stats: columns::ColumnStats::new(width as usize, kind) }
+        ColumnStats { stats: stream::ColumnStats::new(width as usize, kind) }
     }
 
     /// Adds matrices of `rows` rows each.
