@@ -14,6 +14,7 @@ import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
 import { reproduce as eora } from './eora.js'
 import { reproduce as espcn } from './espcn.js'
+import { reproduce as hesso } from './hesso.js'
 import { reproduce as lossReweight } from './loss-reweight.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
 import { reproduce as rs2 } from './rs2.js'
@@ -34,6 +35,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   rs2,
   'loss-reweight': lossReweight,
   'color-filter': colorFilter,
+  hesso,
   'zip-fit': zipFit,
   divprune,
   'meaningful-diversity': meaningfulDiversity,

@@ -14,6 +14,7 @@ import type { NativeDedup } from './native-dedup.js'
 import type { NativeDedupFiles } from './native-dedup-files.js'
 import type { NativeDiversity } from './native-diversity.js'
 import type { NativeFiles } from './native-files.js'
+import type { NativeGroups } from './native-groups.js'
 import type { NativeLinear } from './native-linear.js'
 import type { NativeLosses } from './native-losses.js'
 import type { NativeSignals } from './native-signals.js'
@@ -44,6 +45,7 @@ export interface Native
     NativeDedupFiles,
     NativeLinear,
     NativeLosses,
+    NativeGroups,
     NativeCodes,
     NativeDiversity,
     NativeChannels,

@@ -427,7 +427,7 @@ export const recipes: readonly Recipe[] = [
     room: 'training',
     functions: ['training.groupSaliency', 'training.Hesso', 'training.HessoCric'],
     operations: ['topK'],
-    state: 'to come',
+    state: 'done',
   },
   {
     short: 'issp',

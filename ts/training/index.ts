@@ -8,6 +8,9 @@ export {
   type RelativisticLoss,
   relativisticLoss,
 } from './disgan.js'
+export { Hesso, type HessoSchedule, type HessoStep } from './hesso.js'
+export { HessoCric, type HessoCricOptions, type HessoCricStep } from './hesso-cric.js'
+export { groupSaliency, type HessoOptions, type PruneGroups } from './hesso-groups.js'
 export {
   type ReweightedLoss,
   type ReweightLossOptions,

@@ -14,6 +14,7 @@ mod factor;
 mod failure;
 mod files;
 mod filters;
+mod groups;
 mod job;
 mod kernels;
 mod linear;
