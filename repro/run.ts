@@ -15,6 +15,7 @@ import { reproduce as dsir } from './dsir.js'
 import { reproduce as eora } from './eora.js'
 import { reproduce as espcn } from './espcn.js'
 import { reproduce as hesso } from './hesso.js'
+import { reproduce as llmKick } from './llm-kick.js'
 import { reproduce as lossReweight } from './loss-reweight.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
 import { reproduce as rs2 } from './rs2.js'
@@ -36,6 +37,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   'loss-reweight': lossReweight,
   'color-filter': colorFilter,
   hesso,
+  'llm-kick': llmKick,
   'zip-fit': zipFit,
   divprune,
   'meaningful-diversity': meaningfulDiversity,

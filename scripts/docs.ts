@@ -16,6 +16,7 @@ const COMMANDS = [
   ['weights', 'compress-update'],
   ['weights', 'expand-update'],
   ['weights', 'merge'],
+  ['weights', 'compare'],
   ['mix'],
   ['ngrams', 'count'],
   ['ngrams', 'merge'],

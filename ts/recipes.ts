@@ -497,8 +497,8 @@ export const recipes: readonly Recipe[] = [
       'weights.retrievalTask',
       'weights.evaluateCompressed',
     ],
-    operations: [],
-    state: 'to come',
+    operations: ['philox'],
+    state: 'done',
   },
   {
     short: 'llmrec',

@@ -1,5 +1,5 @@
 /**
- * `tamis weights`: models on disk merged, their updates compressed and expanded.
+ * `tamis weights`: models on disk merged, their updates compressed and expanded, and compressed models compared.
  * @hidden
  * @module
  */
@@ -19,6 +19,7 @@ import type {
   WeightsFiles,
   WeightsProgress,
 } from '../weights/index.js'
+import { compareCommand } from './compare.js'
 import { UsageError } from './failures.js'
 import { stoppable } from './interrupts.js'
 import { parseAmount, parseCount, parseFraction } from './numbers.js'
@@ -150,10 +151,13 @@ const METHODS: readonly (Choice & { name: MergeMethod })[] = [
 /** The command and its parts. */
 export function weightsCommand(): Command {
   return new Command('weights')
-    .description('Merge models on disk, compress their updates to signs, and expand them again.')
+    .description(
+      'Merge models on disk, compress their updates to signs, expand them again, and compare what compression cost.',
+    )
     .addCommand(compressCommand())
     .addCommand(expandCommand())
     .addCommand(mergeCommand())
+    .addCommand(compareCommand())
 }
 
 function addCommon(command: Command, what: string): Command {

@@ -51,6 +51,26 @@ export {
   SimilarityStats,
 } from './llm-drop.js'
 export {
+  type Answered,
+  type AnswerScores,
+  type ComparedModel,
+  compareCompressed,
+  evaluateCompressed,
+  type GeneratingModel,
+  matchFactoids,
+  parseJudge,
+  perplexity,
+  type ScoredTask,
+  scoreAnswers,
+} from './llm-kick.js'
+export {
+  type ChoiceItem,
+  choicePrompt,
+  contextPrompt,
+  type RetrievalItem,
+  retrievalTask,
+} from './llm-kick-prompts.js'
+export {
   type PrunedLinear,
   type PruneInputsOptions,
   type PruneOutputsOptions,
