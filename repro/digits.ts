@@ -24,8 +24,8 @@ export interface Digits {
 
 /** How a set of digits is made. */
 export interface Making {
-  /** Means of two by two pixels, or of three by three of the 24 x 24 in the middle, in sixteenths. Default 14. */
-  side?: 14 | 8
+  /** All pixels, means of two by two, or of three by three of the 24 x 24 in the middle, in sixteenths. Default 14. */
+  side?: 28 | 14 | 8
   /** Default all 10,000. */
   count?: number
   /** Of the permutation. Default 1. */
@@ -63,7 +63,7 @@ export function picturesOf(label: number): number[][] {
 }
 
 /** Means of squares of pixels. */
-function pooled(picture: readonly number[], side: 14 | 8): number[] {
+function pooled(picture: readonly number[], side: 28 | 14 | 8): number[] {
   const edge = Math.floor(FULL / side)
   const margin = (FULL - edge * side) / 2
   return Array.from({ length: side * side }, (_, i) => {

@@ -18,6 +18,7 @@ import { reproduce as hesso } from './hesso.js'
 import { reproduce as llmKick } from './llm-kick.js'
 import { reproduce as lossReweight } from './loss-reweight.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
+import { reproduce as pst } from './pst.js'
 import { reproduce as rs2 } from './rs2.js'
 import { reproduce as slimpajama } from './slimpajama.js'
 import { reproduce as squash } from './squash.js'
@@ -38,6 +39,7 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   'color-filter': colorFilter,
   hesso,
   'llm-kick': llmKick,
+  pst,
   'zip-fit': zipFit,
   divprune,
   'meaningful-diversity': meaningfulDiversity,

@@ -17,6 +17,7 @@ import type { NativeFiles } from './native-files.js'
 import type { NativeGroups } from './native-groups.js'
 import type { NativeLinear } from './native-linear.js'
 import type { NativeLosses } from './native-losses.js'
+import type { NativeMasked } from './native-masked.js'
 import type { NativeSignals } from './native-signals.js'
 import type { NativeWeights } from './native-weights.js'
 import type { NativeWeightsFiles } from './native-weights-files.js'
@@ -45,6 +46,7 @@ export interface Native
     NativeDedupFiles,
     NativeLinear,
     NativeLosses,
+    NativeMasked,
     NativeGroups,
     NativeCodes,
     NativeDiversity,

@@ -1,7 +1,9 @@
 /**
- * Recipes of training: what to show a model, and in which order.
+ * Recipes of training: what to show a model, in which order, and what of it to keep.
  * @module
  */
+
+export { type CubicSparsityOptions, cubicSparsity } from './cubic-sparsity.js'
 export {
   type InstanceNoiseOptions,
   instanceNoise,
@@ -19,6 +21,15 @@ export {
   reweightLoss,
   weighSamples,
 } from './loss-reweight.js'
+export {
+  type PstLinear,
+  type PstOptions,
+  type PstTrainable,
+  type PstWeights,
+  pstInit,
+  pstLinear,
+  pstMergeWeight,
+} from './pst.js'
 export {
   drawSubset,
   RandomSubsets,

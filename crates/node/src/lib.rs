@@ -19,6 +19,7 @@ mod job;
 mod kernels;
 mod linear;
 mod losses;
+mod masked;
 mod process;
 mod rounds;
 mod signals;
