@@ -1,5 +1,5 @@
 import test from 'ava'
-import { corpus, kernels, setThreads, signals, TamisError, tensor, vectors, weights } from 'tamis'
+import { corpus, kernels, setThreads, signals, TamisError, tensor, training, vectors, weights } from 'tamis'
 
 /** What no caller should pass. */
 const hostile: unknown[] = [
@@ -61,6 +61,7 @@ const draw = { seed: 1, stream: 2 }
 const quantized = kernels.quantizeSync(x, { scheme: 'asymmetric' })
 const ternary = kernels.ternarizeSync(x)
 const mask = tensor('uint8', [3], [1, 0, 1])
+const sparseLayer = { weight: x, ...training.pstInit(x, { weightRank: 1, maskRank: 1 }) }
 const image = tensor('float32', [1, 1, 2, 2], [1, 2, 3, 4])
 const cell = tensor('float32', [1, 8, 1, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8])
 const cube = tensor('float32', [1, 1, 2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8])
@@ -194,10 +195,52 @@ const calls: Record<string, unknown[]> = {
   'weights.allocateRanks': [counts, { rank: 2, temperature: 1, scale: 2 }],
   'weights.scoreFfn': [{ down: x }, counts, { power: 2 }],
   'weights.selectNeurons': [x, tensor('float64', [2], [0.5, 1]), { multiple: 2 }],
+  'corpus.sequenceLoss': [
+    tensor('float32', [1, 2, 2], [1, 2, 3, 4]),
+    tensor('int32', [1, 2], [0, 1]),
+    { mask: tensor('uint8', [1, 2], [1, 1]) },
+  ],
+  'corpus.filterByLossReduction': [counts, counts, { count: 1 }],
+  'weights.scoreAnswers': [[{ prediction: 'x', answers: ['x'] }]],
+  'weights.matchFactoids': [[{ prediction: 'x', answers: ['x'] }]],
+  'weights.choicePrompt': [
+    { question: 'Q', choices: ['x', 'y'] },
+    { subject: 's', examples: [{ question: 'Q', choices: ['x', 'y'], answer: 'A' }] },
+  ],
+  'weights.contextPrompt': ['Q', { context: 'x', maxContext: 3 }],
+  'weights.perplexity': [tensor('float32', [1, 2, 2], [1, 2, 3, 4]), tensor('uint32', [1, 2], [0, 1])],
+  'weights.parseJudge': ['1 2', { task: 'pair' }],
+  'weights.compareCompressed': [
+    { a: 1 },
+    [{ name: 'm', scores: { a: 1 } }],
+    { tasks: [{ name: 'a', higherIsBetter: true }], tolerance: 5 },
+  ],
+  'weights.evaluateCompressed': [
+    [{ name: 'm', generate: async () => 'x' }],
+    [{ question: 'Q', answers: ['x'], context: 'x' }],
+  ],
+  'training.pstInit': [x, { weightRank: 2, maskRank: 2, seed: 1 }],
+  'training.pstMergeWeight': [sparseLayer, { sparsity: 0.5, weightBeta: 1, maskAlpha1: 1, maskAlpha2: 1 }],
+  'training.pstLinear': [
+    x,
+    sparseLayer,
+    { sparsity: 0.5, gradOutput: tensor('float32', [2, 2], [1, 2, 3, 4]) },
+  ],
+  'training.cubicSparsity': [
+    3,
+    { totalSteps: 9, finalSparsity: 0.9, initialSparsity: 0, initialWarmup: 0.1, finalWarmup: 0.3 },
+  ],
+  'training.groupSaliency': [
+    [tensor('float32', [2], [1, 2])],
+    [tensor('float32', [2], [1, 2])],
+    [{ count: 2, members: [{ param: 0, axis: 0 }] }],
+  ],
   'weights.readTask': [weights.writeTasks({ x: counts }, { task: { x: mask } }), 'task'],
 }
 
 type Callable = (...args: unknown[]) => unknown
+
+const rooms = { kernels, corpus, vectors, signals, training, weights }
 
 /** Every argument, and every option, in turn replaced. */
 function* variants(good: unknown[]): Generator<[string, unknown[]]> {
@@ -213,8 +256,8 @@ function* variants(good: unknown[]): Generator<[string, unknown[]]> {
 }
 
 for (const [name, good] of Object.entries(calls)) {
-  const [room, key] = name.split('.') as ['kernels' | 'corpus' | 'vectors' | 'signals' | 'weights', string]
-  const api = { kernels, corpus, vectors, signals, weights }[room] as unknown as Record<string, Callable>
+  const [room, key] = name.split('.') as [keyof typeof rooms, string]
+  const api = rooms[room] as unknown as Record<string, Callable>
   for (const form of [key, `${key}Sync`]) {
     const call = api[form]
     if (call === undefined) continue

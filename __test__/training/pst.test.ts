@@ -234,6 +234,11 @@ const wrong: [string, () => unknown, RegExp][] = [
     /^gradoutput must have the output's shape/,
   ],
   ['a rank of 0', () => training.pstInit(w.weight, { weightRank: 0 }), /^rank must be a positive integer/],
+  [
+    'a rank beyond memory',
+    () => training.pstInit(normal(1, 1000, 1), { weightRank: 2 ** 31 - 1 }),
+    /^weightRank is too large/,
+  ],
   ['half a rank', () => training.pstInit(w.weight, { maskRank: 1.5 }), /^rank must be a positive integer/],
   ['a start without a matrix', () => training.pstInit(normal(1, 3)), /^weight must be a matrix/],
   [

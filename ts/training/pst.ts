@@ -9,9 +9,10 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { normalSync } from '../kernels/index.js'
 import { native } from '../native.js'
 import type { NativeFactor } from '../native-masked.js'
-import { checkNumber, checkOptions, parseSeed, type Seed, show } from '../options.js'
+import { checkMemory, checkNumber, checkOptions, parseSeed, type Seed, show } from '../options.js'
 import { checkReals, convertReals } from '../rows.js'
 import { atOnce } from '../run.js'
 import { checkTensor, FLOAT_TYPES, type Tensor, viewBytes } from '../tensor.js'
@@ -193,9 +194,11 @@ export function pstInit(
   const o = checkOptions('options', options, ['weightRank', 'maskRank', 'seed'])
   const [r1, r2] = [checkRank(o.weightRank ?? 8), checkRank(o.maskRank ?? 8)]
   const seed = parseSeed(o.seed)
+  checkMemory('weightRank', 4 * r1 * (out + width))
+  checkMemory('maskRank', 4 * r2 * (out + width))
   const normal = (stream: number, rank: number): Tensor<'float32'> => {
-    const data = atOnce(() => native.draw32('normal', out * rank, seed, stream) as Float32Array)
-    return { type: 'float32', dims: [out, rank], data }
+    const { data } = normalSync(out * rank, { seed, stream })
+    return { type: 'float32', dims: [out, rank], data: data as Float32Array }
   }
   const zeros = (...dims: number[]): Tensor<'float32'> => ({
     type: 'float32',
