@@ -7,7 +7,7 @@
 use crate::cpu::Cpu;
 use crate::distance::{Arithmetic, Real, Rows, cosine};
 use crate::screen::{
-    Coded, Coder, LANES, MAX_WIDTH, Panels, ROWS, Reach, Row, TILE, Tile, VECTORS, stride, up,
+    Coded, Coder, LANES, MAX_WIDTH, Panels, ROWS, Reach, Row, Side, TILE, Tile, VECTORS, stride, up,
 };
 use std::ops::Range;
 
@@ -86,15 +86,17 @@ impl Screen {
             .map(|((&row, square), codes)| {
                 let norm = square.sqrt();
                 let is_bound = NORMS.contains(&norm);
-                is_bound.then(|| coder.code(rows.row(row as usize), T::from_f64(1.0 / norm), 1.0, codes))
+                is_bound.then(|| {
+                    coder.code(Side::Both, rows.row(row as usize), T::from_f64(1.0 / norm), 1.0, codes)
+                })
             })
             .collect();
-        let mut panels = Panels::default();
-        panels.pack(members.len(), rows.width(), 1.0, |i, to| {
+        let (mut panels, tile) = (Panels::default(), Tile::of(cpu));
+        panels.pack(members.len(), rows.width(), 1.0, tile, |i, to| {
             to.copy_from_slice(&codes[i * stride..][..stride]);
             coded[i].unwrap_or(NOTHING)
         });
-        Screen { tile: Tile::of(cpu), reach: Reach::of(cpu), stride, codes, coded, panels }
+        Screen { tile, reach: Reach::of(cpu), stride, codes, coded, panels }
     }
 
     fn row(&self, a: usize) -> Row {

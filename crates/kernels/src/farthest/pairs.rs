@@ -12,7 +12,7 @@ use super::space::{Real, Space};
 use super::{Kept, Metric};
 use crate::cpu::Cpu;
 use crate::job::{Aborted, Job};
-use crate::screen::{Coder, LANES, MAX_WIDTH, ROWS, TILE, Tile, VECTORS, interleave, stride, up};
+use crate::screen::{Coder, LANES, MAX_WIDTH, ROWS, Side, TILE, Tile, VECTORS, interleave, stride, up};
 use rayon::prelude::*;
 use std::sync::Mutex;
 
@@ -144,17 +144,18 @@ impl<'a, T: Real> Pairs<'a, T> {
         let mut memory = Memory::take(vectors * size, tiles.len() * ROWS * TILE);
         let Memory { codes, panels, forms } = &mut memory;
         let mut bounds = vec![(0i32, 0.0f64, 0.0f64, 0.0f64); vectors * LANES];
-        let coder = Coder::new(vec![T::ZERO; space.width], Cpu::current());
+        let (coder, tile) =
+            (Coder::new(vec![T::ZERO; space.width], Cpu::current()), Tile::of(Cpu::current()));
         let tasks = codes.par_chunks_mut(size).zip(panels.par_chunks_mut(size));
         let tasks = tasks.zip(bounds.par_chunks_mut(LANES)).zip(rows.par_chunks(LANES));
         tasks.for_each(|(((codes, panel), bounds), rows)| {
             codes[rows.len() * stride..].fill(0);
             for ((&row, codes), bound) in rows.iter().zip(codes.chunks_exact_mut(stride)).zip(bounds) {
                 let row = row as usize;
-                let coded = coder.code(space.row(row), space.factor(row), 1.001, codes);
+                let coded = coder.code(Side::Both, space.row(row), space.factor(row), 1.001, codes);
                 *bound = (coded.sum, coded.scale, coded.norm, coded.error);
             }
-            interleave(codes, panel);
+            interleave(codes, panel, tile);
         });
         job.check()?;
         let norm = bounds.iter().fold(0.0f64, |most, bound| most.max(bound.2));
@@ -170,7 +171,6 @@ impl<'a, T: Real> Pairs<'a, T> {
         errors.iter_mut().zip(&bounds).take(count).for_each(|(to, bound)| *to = up(share * bound.3));
         let mut scales = vec![0.0; padded];
         scales.iter_mut().zip(&bounds).for_each(|(to, bound)| *to = bound.1 as f32);
-        let tile = Tile::of(Cpu::current());
         let tasks = forms.par_chunks_exact_mut(ROWS * TILE).zip(&tiles).with_min_len(TASK);
         tasks.for_each(|(forms, &(panel, octet))| {
             if job.is_stopped() {

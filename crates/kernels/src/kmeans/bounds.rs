@@ -17,7 +17,7 @@ pub struct Bounds {
 const OUT: f64 = 1.0 + 1e-6;
 const IN: f64 = 1.0 - 1e-6;
 /// What rounded norms can make of 2 (1 - x . c) against the squared distance, on the sphere.
-const SPHERE: f64 = 2e-6;
+pub const SPHERE: f64 = 2e-6;
 
 impl Bounds {
     /// From bounds of squared distances.

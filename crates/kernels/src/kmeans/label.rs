@@ -4,12 +4,13 @@
 //! whose bounds ([`super::bounds`]) show that its centre is still the nearest is not looked at.
 
 use super::Data;
-use super::bounds::{Bounds, Drifts};
+use super::bounds::{Bounds, Drifts, SPHERE};
 use crate::cpu::Cpu;
 use crate::distance::Real;
 use crate::job::{Aborted, Job};
 use crate::screen::{
-    Coded, Coder, LANES, MAX_WIDTH, Panels, ROWS, Reach, Row, TILE, Tile, Top, VECTORS, select, stride, up,
+    Coded, Coder, LANES, MAX_WIDTH, Panels, ROWS, Row, Side, TILE, Tile, Top, VECTORS, raise, select, stride,
+    up,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -43,7 +44,7 @@ struct Screen<T> {
     /// What the biases can be off by, and the decisions by distance.
     blur: f32,
     tile: Tile,
-    reach: Reach,
+    cpu: Cpu,
 }
 
 /// A row's copy, in units.
@@ -60,6 +61,8 @@ struct Copied {
 #[derive(Default)]
 struct Scratch {
     rows: Vec<u32>,
+    /// A centre of each row and its distance.
+    known: Vec<(u32, f64)>,
     upper: Vec<f32>,
     places: Vec<u32>,
 }
@@ -103,29 +106,33 @@ impl<T: Real> Labeler<T> {
         let result = chunks.try_for_each_init(Scratch::default, |scratch, (t, (labels, bounds))| {
             job.check()?;
             let first = t * TASK;
-            let mut rows = std::mem::take(&mut scratch.rows);
+            let (mut rows, mut known) =
+                (std::mem::take(&mut scratch.rows), std::mem::take(&mut scratch.known));
             rows.clear();
+            known.clear();
             for (i, (label, bounds)) in labels.iter().zip(bounds.iter_mut()).enumerate() {
-                let stays = drifts.as_ref().is_some_and(|drifts| {
-                    bounds.move_by(drifts, *label) || {
-                        let center = center(data, centers, *label as usize);
-                        bounds.set_own(data.distance(first + i, center), screen.unit, data.spherical);
-                        bounds.show(data.spherical, screen.unit)
+                if let Some(drifts) = &drifts {
+                    if bounds.move_by(drifts, *label) {
+                        continue;
                     }
-                });
-                if !stays {
-                    rows.push((first + i) as u32);
+                    let distance = data.distance(first + i, center(data, centers, *label as usize));
+                    bounds.set_own(distance, screen.unit, data.spherical);
+                    if bounds.show(data.spherical, screen.unit) {
+                        continue;
+                    }
+                    known.push((*label, distance));
                 }
+                rows.push((first + i) as u32);
             }
             let mut others = 0;
-            screen.nearest(data, &rows, centers, scratch, |row, label, found| {
+            screen.nearest(data, (&rows, &known), centers, scratch, |row, label, found| {
                 let i = row as usize - first;
                 others += usize::from(labels[i] != label);
                 labels[i] = label;
                 bounds[i] = found;
             });
             changed.fetch_add(others, Relaxed);
-            scratch.rows = rows;
+            (scratch.rows, scratch.known) = (rows, known);
             Ok(())
         });
         screen.bounds = bounds;
@@ -152,7 +159,7 @@ impl<T: Real> Labeler<T> {
             let mut to = labels.iter_mut();
             let mut set = |label| to.next().into_iter().for_each(|to| *to = label);
             match &self.screen {
-                Some(screen) => screen.nearest(data, rows, centers, scratch, |_, label, _| set(label)),
+                Some(screen) => screen.nearest(data, (rows, &[]), centers, scratch, |_, label, _| set(label)),
                 None => rows.iter().for_each(|&row| set(nearest_of_all(data, row as usize, centers))),
             }
             Ok(())
@@ -167,26 +174,33 @@ fn center<'a, T: Real>(data: &Data<T>, centers: &'a [T], j: usize) -> &'a [T] {
 
 fn nearest_of_all<T: Real>(data: &Data<T>, row: usize, centers: &[T]) -> u32 {
     let count = centers.len() / data.x.width().max(1);
-    nearest_of(data, row, centers, 0..count as u32).0
+    let mut best = Best::NONE;
+    for j in 0..count {
+        best.meet(j as u32, data.distance(row, center(data, centers, j)));
+    }
+    best.label
 }
 
-/// The nearest of some centres in ascending order, its distance, and the next one's.
-fn nearest_of<T: Real>(
-    data: &Data<T>,
-    row: usize,
-    centers: &[T],
-    among: impl IntoIterator<Item = u32>,
-) -> (u32, f64, f64) {
-    let (mut best, mut least, mut next) = (0, f64::INFINITY, f64::INFINITY);
-    for j in among {
-        let distance = data.distance(row, center(data, centers, j as usize));
-        if distance < least {
-            (best, next, least) = (j, least, distance);
-        } else {
-            next = next.min(distance);
+/// The nearest of some centres, the first of equal ones, its distance, and the next one's.
+struct Best {
+    label: u32,
+    distance: f64,
+    next: f64,
+}
+
+impl Best {
+    const NONE: Best = Best { label: 0, distance: f64::INFINITY, next: f64::INFINITY };
+
+    /// Takes in another centre; whether it is the nearest now.
+    fn meet(&mut self, label: u32, distance: f64) -> bool {
+        let nearer = distance < self.distance || (distance == self.distance && label < self.label);
+        let farther = if nearer { self.distance } else { distance };
+        self.next = self.next.min(farther);
+        if nearer {
+            (self.label, self.distance) = (label, distance);
         }
+        nearer
     }
-    (best, least, next)
 }
 
 impl<T: Real> Screen<T> {
@@ -196,7 +210,7 @@ impl<T: Real> Screen<T> {
         let stride = stride(width);
         let coder = Coder::new(means.iter().map(|&mean| T::from_f64(mean)).collect(), cpu);
         let mut codes = vec![0; n * stride];
-        let code = |(i, codes): (usize, &mut [i8])| coder.code(data.x.row(i), T::ONE, 0.0, codes);
+        let code = |(i, codes): (usize, &mut [i8])| coder.code(Side::Row, data.x.row(i), T::ONE, 0.0, codes);
         let coded: Vec<Coded> = codes.par_chunks_mut(stride).with_min_len(64).enumerate().map(code).collect();
         let greatest = coded.iter().fold(0.0, |most, row| if row.norm > most { row.norm } else { most });
         // NaN and infinity are not among finite items, but squares may be.
@@ -221,7 +235,7 @@ impl<T: Real> Screen<T> {
             biases: Vec::new(),
             blur: 0.0,
             tile: Tile::of(cpu),
-            reach: Reach::of(cpu),
+            cpu,
         })
     }
 
@@ -231,8 +245,8 @@ impl<T: Real> Screen<T> {
         let width = data.x.width();
         let count = centers.len() / width;
         let mut squares = Vec::with_capacity(count);
-        self.panels.pack(count, width, self.unit, |j, codes| {
-            let coded = self.coder.code(center(data, centers, j), T::ONE, 0.0, codes);
+        self.panels.pack(count, width, self.unit, self.tile, |j, codes| {
+            let coded = self.coder.code(Side::Lane, center(data, centers, j), T::ONE, 0.0, codes);
             squares.push(coded.square);
             coded
         });
@@ -246,11 +260,12 @@ impl<T: Real> Screen<T> {
         self.blur = up((self.coder.accuracy() + 2e-6) * f64::from(largest) + rounded + 1e-12);
     }
 
-    /// Tells the nearest centre of each row, and bounds of its distances, in order.
+    /// Tells the nearest centre of each row, and bounds of its distances, in order. Of all rows or of none a centre and its
+    /// distance are known.
     fn nearest(
         &self,
         data: &Data<T>,
-        rows: &[u32],
+        (rows, known): (&[u32], &[(u32, f64)]),
         centers: &[T],
         scratch: &mut Scratch,
         mut tell: impl FnMut(u32, u32, Bounds),
@@ -259,7 +274,7 @@ impl<T: Real> Screen<T> {
         let lanes_in_all = self.panels.vectors() * LANES;
         scratch.upper.resize(ROWS * lanes_in_all, 0.0);
         let mut products = [0; ROWS * TILE];
-        for group in rows.chunks(ROWS) {
+        for (g, group) in rows.chunks(ROWS).enumerate() {
             let row = |r: usize| group[r.min(group.len() - 1)] as usize;
             let codes = std::array::from_fn(|r| &self.codes[row(r) * stride..(row(r) + 1) * stride]);
             let sums = std::array::from_fn(|r| self.rows[row(r)].sum);
@@ -268,29 +283,26 @@ impl<T: Real> Screen<T> {
             for first in (0..self.panels.vectors()).step_by(VECTORS) {
                 let panel = self.panels.panel(first);
                 self.tile.products(panel, stride, codes, sums, &mut products);
+                let lanes = panel.len() / stride;
+                let panel = first * LANES..first * LANES + lanes;
                 for r in 0..group.len() {
-                    for v in 0..panel.len() / (LANES * stride) {
-                        let lane = (first + v) * LANES;
-                        let at = r * lanes_in_all + lane;
-                        let upper = scratch.upper[at..at + LANES].as_mut_array().expect("sixteen lanes");
-                        self.reach.raise(
-                            &products,
-                            (r, v),
-                            sides[r],
-                            lanes(&self.panels.scales, lane),
-                            lanes(&self.panels.weights, lane),
-                            lanes(&self.biases, lane),
-                            upper,
-                            &mut tops[r],
-                        );
-                    }
+                    raise(
+                        self.cpu,
+                        &products[r * TILE..][..lanes],
+                        sides[r],
+                        &self.panels.scales[panel.clone()],
+                        &self.panels.weights[panel.clone()],
+                        &self.biases[panel.clone()],
+                        &mut scratch.upper[r * lanes_in_all..][panel.clone()],
+                        &mut tops[r],
+                    );
                 }
             }
             for (r, &row) in group.iter().enumerate() {
                 let upper = &scratch.upper[r * lanes_in_all..(r + 1) * lanes_in_all];
                 let (label, bounds) = self.decide(
                     data,
-                    row as usize,
+                    (row as usize, known.get(g * ROWS + r)),
                     centers,
                     (&tops[r], sides[r], upper),
                     &mut scratch.places,
@@ -311,7 +323,7 @@ impl<T: Real> Screen<T> {
     fn decide(
         &self,
         data: &Data<T>,
-        row: usize,
+        (row, known): (usize, Option<&(u32, f64)>),
         centers: &[T],
         (top, side, upper): (&Top, Row, &[f32]),
         places: &mut Vec<u32>,
@@ -319,7 +331,7 @@ impl<T: Real> Screen<T> {
         let (least, first, second) = top.join();
         let least = least - 2.0 * self.blur - least.abs() * 1e-6;
         places.clear();
-        select(upper, least, places);
+        select(self.cpu, upper, least, places);
         let square = f64::from(self.rows[row].square);
         let accuracy = self.coder.accuracy() + 2e-7;
         // The squared distance, in units, of a form.
@@ -332,15 +344,35 @@ impl<T: Real> Screen<T> {
             let other = if own >= first { second } else { first };
             return (label, Bounds::of_squares(farthest, nearest(f64::from(other))));
         }
-        let (label, distance, next) = nearest_of(data, row, centers, places.iter().copied());
-        let mut bounds = Bounds::of_squares(0.0, nearest(f64::from(least)));
-        bounds.set_own(distance, self.unit, data.spherical);
-        bounds.cap_others(next, self.unit, data.spherical);
-        (label, bounds)
+        let at = |j: u32| data.distance(row, center(data, centers, j as usize));
+        let most = |a: &u32, b: &u32| upper[*a as usize].total_cmp(&upper[*b as usize]);
+        let likely = || places.iter().copied().max_by(most).map(|j| (j, at(j)));
+        let (start, distance) = known.copied().or_else(likely).unwrap_or((0, f64::INFINITY));
+        let mut best = Best { label: start, distance, next: f64::INFINITY };
+        // What a form must reach to be as near as a distance.
+        let floor = |distance: f64| {
+            let form = 0.5 * (square * (1.0 - accuracy) - self.farthest(distance, data.spherical) - 1e-12);
+            let form = form - f64::from(self.blur);
+            (form - form.abs() * 1e-6) as f32
+        };
+        let (mut needed, mut passed) = (floor(distance), least);
+        for &j in places.iter().filter(|j| **j != start) {
+            let reached = upper[j as usize];
+            if reached < needed {
+                passed = passed.max(reached);
+            } else if best.meet(j, at(j)) {
+                needed = floor(best.distance);
+            }
+        }
+        let mut bounds = Bounds::of_squares(0.0, nearest(f64::from(passed)));
+        bounds.set_own(best.distance, self.unit, data.spherical);
+        bounds.cap_others(best.next, self.unit, data.spherical);
+        (best.label, bounds)
     }
-}
 
-#[inline(always)]
-fn lanes(x: &[f32], from: usize) -> &[f32; LANES] {
-    x[from..from + LANES].try_into().expect("sixteen lanes")
+    /// The most that the square of a distance can be, in units.
+    fn farthest(&self, distance: f64, spherical: bool) -> f64 {
+        let square = if spherical { 2.0 * distance + SPHERE } else { distance };
+        square * self.unit * self.unit * (1.0 + 1e-12)
+    }
 }

@@ -8,7 +8,7 @@ use super::best::Best;
 use super::{Candidates, Chunk, Scan};
 use crate::cpu::Cpu;
 use crate::distance::{Metric, Pairs, Real, Vectors};
-use crate::screen::{Coded, Coder, LANES, MAX_WIDTH, Panels, ROWS, Reach, Row, TILE, Tile, stride, up};
+use crate::screen::{Coded, Coder, LANES, MAX_WIDTH, Panels, ROWS, Reach, Row, Side, TILE, Tile, stride, up};
 use std::ops::Range;
 
 /// Rows whose copies are made before all queries meet them.
@@ -89,7 +89,7 @@ impl<'a, T: Real> Screened<'a, T> {
         let q = self.pairs.left.row(i);
         let arithmetic = self.pairs.arithmetic;
         if self.is_l2() {
-            let coded = self.queries.code(q, T::ONE, 0.0, codes);
+            let coded = self.queries.code(Side::Lane, q, T::ONE, 0.0, codes);
             let square = arithmetic.l2sq(q, self.rows.mean()) * self.unit * self.unit;
             let form = Form { factor: -0.5 * self.unit * self.unit, offset: -0.5 * square, slack: square };
             return NORMS.contains(&square).then_some((coded, form));
@@ -98,7 +98,7 @@ impl<'a, T: Real> Screened<'a, T> {
         if !NORMS.contains(&norm) {
             return None;
         }
-        let coded = self.queries.code(q, T::from_f64(1.0 / norm), 1.0, codes);
+        let coded = self.queries.code(Side::Lane, q, T::from_f64(1.0 / norm), 1.0, codes);
         let along = arithmetic.dot(q, self.rows.mean()) / norm;
         let form = match self.pairs.metric {
             Metric::Cosine => Form { factor: 1.0, offset: along, slack: 1.0 },
@@ -119,9 +119,9 @@ impl<'a, T: Real> Screened<'a, T> {
                 return (OPEN, 0);
             }
             let factor = if norm == 0.0 { T::ZERO } else { T::from_f64(1.0 / norm) };
-            self.rows.code(y, factor, 1.0, codes)
+            self.rows.code(Side::Row, y, factor, 1.0, codes)
         } else {
-            self.rows.code(y, T::ONE, 0.0, codes)
+            self.rows.code(Side::Row, y, T::ONE, 0.0, codes)
         };
         let (norm, error) = (coded.norm * self.unit, coded.error * self.unit);
         if norm.is_nan() || norm >= NORMS.end {
@@ -157,7 +157,7 @@ impl<T: Real> Scan for Screened<'_, T> {
         let mut panels = Panels::default();
         let mut forms = Vec::with_capacity(queries.len());
         let unit = if self.is_l2() { self.unit } else { 1.0 };
-        panels.pack(queries.len(), self.pairs.left.width(), unit, |i, codes| {
+        panels.pack(queries.len(), self.pairs.left.width(), unit, self.tile, |i, codes| {
             match self.query(queries.start + i, codes) {
                 Some((coded, form)) => {
                     forms.push(form);

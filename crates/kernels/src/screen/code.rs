@@ -1,5 +1,6 @@
 //! A row's 8-bit copy and what it is off by.
 
+use super::tile::{Side, Tile};
 use crate::cpu::{Cpu, vectorized};
 use crate::distance::Real;
 
@@ -20,6 +21,7 @@ pub struct Coded {
 pub struct Coder<T> {
     mean: Vec<T>,
     cpu: Cpu,
+    tile: Tile,
 }
 
 const WIDE: usize = 16;
@@ -27,7 +29,7 @@ const WIDE: usize = 16;
 impl<T: Real> Coder<T> {
     /// Copies of rows less `mean`.
     pub fn new(mean: Vec<T>, cpu: Cpu) -> Self {
-        Coder { mean, cpu }
+        Coder { mean, cpu, tile: Tile::of(cpu) }
     }
 
     /// What is taken from each row.
@@ -40,67 +42,101 @@ impl<T: Real> Coder<T> {
         1.2e-7 * (self.mean.len() as f64 / WIDE as f64 + 24.0)
     }
 
-    /// Writes the codes of `factor * row - mean`, zeros behind them. `length` is at least the norm of `factor * row`
+    /// Writes the codes of `factor * row - mean` for a side, zeros behind them. `length` is at least the norm of `factor * row`
     /// unless the factor is 1, whose product is exact.
     ///
     /// Nothing that is added to the bounds is smaller than the rounding that it stands for: each item of v is off by at
     /// most 2^-24 of itself and of the product, each item of the difference by at most 2^-24 of v's and of the copy's,
     /// and squares below 2^-126 may be lost.
-    pub fn code(&self, row: &[T], factor: T, length: f64, codes: &mut [i8]) -> Coded {
-        let (top, square, error, sum) = code(self.cpu, row, factor, &self.mean, codes);
+    pub fn code(&self, side: Side, row: &[T], factor: T, length: f64, codes: &mut [i8]) -> Coded {
+        let range = self.tile.range(side);
+        let (top, square) = sizes(self.cpu, row, factor, &self.mean);
+        let largest = f64::from(range.largest);
+        let scale = range.fours.map_or(top / largest, |most| {
+            // Each of the four may be rounded up by a half, and all are off by a few roundings.
+            let most = f64::from(most) - 2.1;
+            (top / largest).max(fours(self.cpu, row, factor, &self.mean) / most)
+        });
+        let (error, sum) = if top <= 1e-30 {
+            codes.fill(0);
+            (square, 0)
+        } else {
+            code(self.cpu, row, factor, &self.mean, scale, codes)
+        };
         let lost = (self.mean.len() as f64).sqrt() * 2e-19;
         let grown = 1.0 + self.accuracy();
         let norm = square.sqrt() * grown + lost + 1.3e-7 * length;
         let error = error.sqrt() * grown + lost + 4e-7 * norm + 1.3e-7 * length;
-        Coded { scale: top / 127.0, norm, error, square, sum }
+        Coded { scale: if top <= 1e-30 { 0.0 } else { scale }, norm, error, square, sum }
     }
 }
 
 vectorized! {
-    /// The largest magnitude, the square of the norm, that of the difference's, and the sum of the codes.
-    fn code<T: Real>(cpu: Cpu, row: &[T], factor: T, mean: &[T], codes: &mut [i8]) -> (f64, f64, f64, i32) {
-        let width = mean.len();
-        assert!(row.len() == width && codes.len() >= width, "rows of another width");
-        // Blocks of a known length become vectors. Zeros behind the last add nothing to any sum.
-        let (row, row_rest) = row.as_chunks::<WIDE>();
-        let (mean, mean_rest) = mean.as_chunks::<WIDE>();
-        let last = (padded(row_rest), padded(mean_rest));
+    /// The largest magnitude of the items of `factor * row - mean`, and the square of the norm.
+    fn sizes<T: Real>(cpu: Cpu, row: &[T], factor: T, mean: &[T]) -> (f64, f64) {
         let mut tops = [T::ZERO; WIDE];
         let mut squares = [T::ZERO; WIDE];
-        for (x, mean) in row.iter().zip(mean).chain([(&last.0, &last.1)]) {
+        each_block(row, factor, mean, |_, v| {
             for l in 0..WIDE {
-                let v = x[l].times(factor).less(mean[l]);
-                tops[l] = tops[l].larger(v.magnitude());
-                squares[l] = squares[l].plus(v.times(v));
+                tops[l] = tops[l].larger(v[l].magnitude());
+                squares[l] = squares[l].plus(v[l].times(v[l]));
             }
-        }
+        });
         let top = tops.into_iter().fold(T::ZERO, T::larger);
-        let square = squares.into_iter().fold(0.0, |sum, x| sum + x.into());
-        codes[width..].fill(0);
-        let top_wide: f64 = top.into();
-        if top_wide <= 1e-30 {
-            codes.fill(0);
-            return (0.0, square, square, 0);
-        }
-        let (inverse, scale) = (T::from_f64(127.0 / top_wide), T::from_f64(top_wide / 127.0));
+        (top.into(), squares.into_iter().fold(0.0, |sum, x| sum + x.into()))
+    }
+}
+
+vectorized! {
+    /// The largest sum of magnitudes of four items that [`super::tile::Range::fours`] is about.
+    fn fours<T: Real>(cpu: Cpu, row: &[T], factor: T, mean: &[T]) -> f64 {
+        let mut tops = [T::ZERO; WIDE / 4];
+        each_block(row, factor, mean, |_, v| {
+            let two = |l: usize| v[l].magnitude().plus(v[l + 1].magnitude());
+            for (top, l) in tops.iter_mut().zip([0, 2, 8, 10]) {
+                *top = top.larger(two(l).plus(two(l + 4)));
+            }
+        });
+        tops.into_iter().fold(T::ZERO, T::larger).into()
+    }
+}
+
+vectorized! {
+    /// Writes the codes of `(factor * row - mean) / scale`: the square of the difference's norm, and the sum of the codes.
+    fn code<T: Real>(cpu: Cpu, row: &[T], factor: T, mean: &[T], scale: f64, codes: &mut [i8]) -> (f64, i32) {
+        let width = mean.len();
+        assert!(codes.len() >= width, "codes of another width");
+        let (inverse, scale) = (T::from_f64(1.0 / scale), T::from_f64(scale));
         let mut errors = [T::ZERO; WIDE];
         let mut sums = [0i32; WIDE];
+        codes[width..].fill(0);
         let (blocks, codes_rest) = codes[..width].as_chunks_mut::<WIDE>();
         let mut last_codes = [0i8; WIDE];
-        let rows = row.iter().zip(mean).chain([(&last.0, &last.1)]);
-        for ((x, mean), codes) in rows.zip(blocks.iter_mut().chain([&mut last_codes])) {
+        each_block(row, factor, mean, |b, v| {
+            let codes = blocks.get_mut(b).unwrap_or(&mut last_codes);
             for l in 0..WIDE {
-                let v = x[l].times(factor).less(mean[l]);
-                let (rounded, code) = v.times(inverse).round();
-                let off = v.less(rounded.times(scale));
+                let (rounded, code) = v[l].times(inverse).round();
+                let off = v[l].less(rounded.times(scale));
                 errors[l] = errors[l].plus(off.times(off));
                 sums[l] += i32::from(code);
                 codes[l] = code;
             }
-        }
+        });
         codes_rest.copy_from_slice(&last_codes[..codes_rest.len()]);
         let error = errors.into_iter().fold(0.0, |sum, x| sum + x.into());
-        (top_wide, square, error, sums.into_iter().sum())
+        (error, sums.into_iter().sum())
+    }
+}
+
+/// Tells the items of `factor * row - mean` in blocks of a known length, which become vectors; zeros behind the last.
+#[inline(always)]
+fn each_block<T: Real>(row: &[T], factor: T, mean: &[T], mut tell: impl FnMut(usize, [T; WIDE])) {
+    assert!(row.len() == mean.len(), "rows of another width");
+    let (row, row_rest) = row.as_chunks::<WIDE>();
+    let (mean, mean_rest) = mean.as_chunks::<WIDE>();
+    let last = (padded(row_rest), padded(mean_rest));
+    for (b, (x, mean)) in row.iter().zip(mean).chain([(&last.0, &last.1)]).enumerate() {
+        tell(b, std::array::from_fn(|l| x[l].times(factor).less(mean[l])));
     }
 }
 

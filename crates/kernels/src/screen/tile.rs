@@ -16,6 +16,27 @@ pub type Products = [i32; ROWS * TILE];
 /// Lanes of a whole panel.
 pub const TILE: usize = LANES * VECTORS;
 
+/// The sides of a product that a row of codes is made for: how large its codes may be depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The rows that meet panels.
+    Row,
+    /// The rows of panels.
+    Lane,
+    /// Each in turn.
+    Both,
+}
+
+/// How large the codes of a side may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The largest magnitude.
+    pub largest: i8,
+    /// What the magnitudes of the codes of any two pairs whose products are added in 16 bits may sum to; they are the first
+    /// halves, or the second ones, of two groups in succession, of which the first is at an even place.
+    pub fours: Option<i16>,
+}
+
 /// The tile of this processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tile {
@@ -39,7 +60,29 @@ impl Tile {
         Tile::Portable
     }
 
-    /// The products of `rows` with `panel`, both of `stride` codes; `sums` are the sums of the rows' codes.
+    /// How large codes may be, lest the products overflow.
+    pub fn range(self, side: Side) -> Range {
+        match (self, side) {
+            #[cfg(target_arch = "x86_64")]
+            (Tile::Avx2, Side::Row) => Range { largest: 127, fours: Some(i16::MAX / AVX2_LARGEST as i16) },
+            // Four of 63 are within what a row's may sum to.
+            #[cfg(target_arch = "x86_64")]
+            (Tile::Avx2, Side::Lane | Side::Both) => Range { largest: (AVX2_LARGEST / 2) as i8, fours: None },
+            _ => Range { largest: 127, fours: None },
+        }
+    }
+
+    /// How much larger the codes of panels are.
+    pub fn offset(self) -> u8 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Tile::Avx2 => AVX2_LARGEST / 2 + 1,
+            _ => 128,
+        }
+    }
+
+    /// The products of `rows` with `panel`, both of `stride` codes within [`Tile::range`]; `sums` are the sums of the rows'
+    /// codes.
     ///
     /// # Panics
     /// If a row or the panel has another size.
@@ -55,8 +98,7 @@ impl Tile {
         assert!(stride.is_multiple_of(GROUP) && (1..=VECTORS).contains(&vectors), "a panel of another size");
         assert!(panel.len() == vectors * LANES * stride, "a panel of another size");
         assert!(rows.iter().all(|row| row.len() == stride), "a row of another size");
-        // The panel's codes are 128 too large.
-        let starts = sums.map(|sum| -128 * sum);
+        let starts = sums.map(|sum| -i32::from(self.offset()) * sum);
         match self {
             Tile::Portable => portable(panel, stride, rows, starts, out),
             // SAFETY: `of` saw the instructions; sizes are those of the asserts.
@@ -92,8 +134,12 @@ fn portable(panel: &[u8], stride: usize, rows: [&[i8]; ROWS], starts: [i32; ROWS
     }
 }
 
-/// Products of 16 bits, of which one instruction adds two: the codes of a lane at even places and those at odd ones are each a
-/// pair, which costs a mask and a shift for all rows.
+/// The largest code of a panel for AVX2, its offset included.
+#[cfg(target_arch = "x86_64")]
+const AVX2_LARGEST: u8 = 127;
+
+/// Products of bytes, of which one instruction adds two in 16 bits: the ranges leave room for the sum of two such, so that half
+/// as many are widened to 32.
 ///
 /// # Safety
 /// The processor has the instructions; `panel` holds whole vectors of `stride` codes a lane, `rows` `stride` codes each.
@@ -101,61 +147,54 @@ fn portable(panel: &[u8], stride: usize, rows: [&[i8]; ROWS], starts: [i32; ROWS
 #[target_feature(enable = "avx2")]
 unsafe fn avx2(panel: &[u8], stride: usize, rows: [&[i8]; ROWS], starts: [i32; ROWS], out: &mut Products) {
     use std::arch::x86_64::*;
-    /// Codes of a row that are split at a time.
-    const CHUNK: usize = 512;
     /// Rows whose sums are in registers together, and the registers of each.
     const ABREAST: usize = 4;
     const HALVES: usize = 2;
-    let vectors = panel.len() / (LANES * stride);
-    for (r, start) in starts.into_iter().enumerate() {
-        out[r * TILE..][..vectors * LANES].fill(start);
-    }
-    let mut split = [[[0; CHUNK / GROUP]; 2]; ROWS];
-    for first in (0..stride).step_by(CHUNK) {
-        let groups = CHUNK.min(stride - first) / GROUP;
-        for ([even, odd], row) in split.iter_mut().zip(rows) {
-            let fours = row[first..].as_chunks::<GROUP>().0;
-            for ((even, odd), four) in even.iter_mut().zip(odd).zip(fours) {
-                let codes = i32::from_le_bytes(four.map(|code| code as u8));
-                *even = (codes << 8 >> 24) << 16 | (codes << 24 >> 24) & 0xffff;
-                *odd = (codes >> 24) << 16 | (codes << 16 >> 24) & 0xffff;
+    let groups = stride / GROUP;
+    let ones = _mm256_set1_epi16(1);
+    for (v, vector) in panel.chunks_exact(LANES * stride).enumerate() {
+        let codes = vector.as_ptr().cast::<__m256i>();
+        for from in (0..ROWS).step_by(ABREAST) {
+            let rows: [*const i8; ABREAST] = std::array::from_fn(|t| rows[from + t].as_ptr());
+            let mut sums: [[__m256i; HALVES]; ABREAST] =
+                std::array::from_fn(|t| [_mm256_set1_epi32(starts[from + t]); HALVES]);
+            // SAFETY: for a group below `groups` the vector has two registers and each row four codes.
+            let (lanes, four) = unsafe {
+                (
+                    |group: usize| [0, 1].map(|half| _mm256_loadu_si256(codes.add(group * HALVES + half))),
+                    |t: usize, group: usize| {
+                        _mm256_set1_epi32(rows[t].add(group * GROUP).cast::<i32>().read_unaligned())
+                    },
+                )
+            };
+            for group in (0..groups - groups % 2).step_by(2) {
+                let (first, second) = (lanes(group), lanes(group + 1));
+                for (t, sums) in sums.iter_mut().enumerate() {
+                    let (by_first, by_second) = (four(t, group), four(t, group + 1));
+                    for (half, sum) in sums.iter_mut().enumerate() {
+                        let both = _mm256_add_epi16(
+                            _mm256_maddubs_epi16(first[half], by_first),
+                            _mm256_maddubs_epi16(second[half], by_second),
+                        );
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(both, ones));
+                    }
+                }
             }
-        }
-        for v in 0..vectors {
-            let codes = &panel[(v * stride + first) * LANES..][..groups * GROUP * LANES];
-            for (rows, split) in split.as_chunks::<ABREAST>().0.iter().enumerate() {
-                let place = |t: usize, half: usize| (rows * ABREAST + t) * TILE + v * LANES + 8 * half;
-                // SAFETY: eight items from a place of a row and a vector on are in `out`, a group's codes in `codes` and `split`.
-                unsafe {
-                    let mut sums: [[__m256i; HALVES]; ABREAST] = std::array::from_fn(|t| {
-                        std::array::from_fn(|half| {
-                            _mm256_loadu_si256(out.as_ptr().add(place(t, half)).cast())
-                        })
-                    });
-                    for group in 0..groups {
-                        let codes = codes.as_ptr().add(group * GROUP * LANES).cast::<__m256i>();
-                        let codes: [__m256i; HALVES] =
-                            std::array::from_fn(|half| _mm256_loadu_si256(codes.add(half)));
-                        let low = _mm256_set1_epi16(0xff);
-                        let even = codes.map(|codes| _mm256_and_si256(codes, low));
-                        let odd = codes.map(|codes| _mm256_srli_epi16::<8>(codes));
-                        for (sums, [of_even, of_odd]) in sums.iter_mut().zip(split) {
-                            let by_even = _mm256_set1_epi32(*of_even.get_unchecked(group));
-                            let by_odd = _mm256_set1_epi32(*of_odd.get_unchecked(group));
-                            for (half, sum) in sums.iter_mut().enumerate() {
-                                let both = _mm256_add_epi32(
-                                    _mm256_madd_epi16(even[half], by_even),
-                                    _mm256_madd_epi16(odd[half], by_odd),
-                                );
-                                *sum = _mm256_add_epi32(*sum, both);
-                            }
-                        }
+            if groups % 2 == 1 {
+                let last = lanes(groups - 1);
+                for (t, sums) in sums.iter_mut().enumerate() {
+                    let by = four(t, groups - 1);
+                    for (half, sum) in sums.iter_mut().enumerate() {
+                        let products = _mm256_maddubs_epi16(last[half], by);
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(products, ones));
                     }
-                    for (t, sums) in sums.into_iter().enumerate() {
-                        for (half, sum) in sums.into_iter().enumerate() {
-                            _mm256_storeu_si256(out.as_mut_ptr().add(place(t, half)).cast(), sum);
-                        }
-                    }
+                }
+            }
+            for (t, sums) in sums.into_iter().enumerate() {
+                let out = &mut out[(from + t) * TILE + v * LANES..][..LANES];
+                for (half, sum) in sums.into_iter().enumerate() {
+                    // SAFETY: a half is eight of sixteen lanes.
+                    unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(8 * half).cast(), sum) };
                 }
             }
         }
