@@ -99,17 +99,16 @@ export function see({ pixels, labels, side }: Digits, view: (typeof VIEWS)[numbe
   return { pixels: seen, labels, side }
 }
 
-const SIZES = [HIDDEN, HIDDEN, CLASSES]
-const LAYERS = [0, 1, 2]
 const BATCH = 32
 
 const items = (model: StateDict, name: string): Float32Array => model[name]?.data as Float32Array
 const float32 = (dims: number[], data: Float32Array): Tensor => ({ type: 'float32', dims, data })
 
-/** A network of `side * side` pixels that knows nothing yet. */
-export function untrained(side = 14, seed = 2): StateDict {
-  const layers = LAYERS.flatMap((layer): [string, Tensor][] => {
-    const [rows, cols] = [SIZES[layer - 1] ?? side * side, SIZES[layer] as number]
+/** A network of `side * side` pixels and some hidden layers that knows nothing yet. */
+export function untrained(side = 14, seed = 2, hidden: readonly number[] = [HIDDEN, HIDDEN]): StateDict {
+  const sizes = [...hidden, CLASSES]
+  const layers = sizes.flatMap((cols, layer): [string, Tensor][] => {
+    const rows = sizes[layer - 1] ?? side * side
     const draws = kernels.normalSync(rows * cols, { seed, stream: layer }).data as Float32Array
     const weight = draws.map((x) => x * Math.sqrt(2 / rows))
     return [
@@ -121,10 +120,10 @@ export function untrained(side = 14, seed = 2): StateDict {
 }
 
 /** The layers' values for one picture; the last are the classes' scores. */
-function forward(model: StateDict, picture: Float32Array, values: Float32Array[]): void {
+export function forward(model: StateDict, picture: Float32Array, values: readonly Float32Array[]): void {
   let input = picture
-  for (const layer of LAYERS) {
-    const [weight, out] = [items(model, `${layer}.weight`), values[layer] as Float32Array]
+  for (const [layer, out] of values.entries()) {
+    const weight = items(model, `${layer}.weight`)
     out.set(items(model, `${layer}.bias`))
     for (let i = 0; i < input.length; i++) {
       const x = input[i] as number
@@ -132,20 +131,24 @@ function forward(model: StateDict, picture: Float32Array, values: Float32Array[]
       const row = i * out.length
       for (let j = 0; j < out.length; j++) out[j] = (out[j] as number) + x * (weight[row + j] as number)
     }
-    if (layer < 2) for (let j = 0; j < out.length; j++) out[j] = Math.max(0, out[j] as number)
+    if (layer < values.length - 1) for (let j = 0; j < out.length; j++) out[j] = Math.max(0, out[j] as number)
     input = out
   }
 }
 
-const buffers = (): Float32Array[] => SIZES.map((size) => new Float32Array(size))
+/** Room for the values of each layer. */
+export function buffers(model: StateDict): Float32Array[] {
+  const layers = Object.keys(model).length / 2
+  return Array.from({ length: layers }, (_, layer) => new Float32Array(items(model, `${layer}.bias`).length))
+}
 
 /** The share of the digits that the network tells right. */
 export function accuracy(model: StateDict, { pixels, labels, side }: Digits): number {
-  const [values, size] = [buffers(), side * side]
+  const [values, size] = [buffers(model), side * side]
   let right = 0
   for (const [i, label] of labels.entries()) {
     forward(model, pixels.subarray(i * size, (i + 1) * size), values)
-    const scores = values[2] as Float32Array
+    const scores = values.at(-1) as Float32Array
     right += scores.indexOf(Math.max(...scores)) === label ? 1 : 0
   }
   return right / labels.length
@@ -171,7 +174,7 @@ export function trained(
     StateDict,
     StateDict,
   ]
-  const [values, deltas, size] = [buffers(), buffers(), side * side]
+  const [values, deltas, size] = [buffers(model), buffers(model), side * side]
   let step = 0
   for (let epoch = 0; epoch < epochs; epoch++) {
     const order = kernels.permutationSync(labels.length, { seed: 3, stream: epoch }).data as Uint32Array
@@ -206,12 +209,12 @@ function backward(
   values: Float32Array[],
   deltas: Float32Array[],
 ): void {
-  const scores = values[2] as Float32Array
+  const scores = values.at(-1) as Float32Array
   const most = Math.max(...scores)
   const exps = scores.map((x) => Math.exp(x - most))
   const sum = exps.reduce((a, b) => a + b, 0)
-  deltas[2]?.set(exps.map((x, j) => x / sum - (j === label ? 1 : 0)))
-  for (const layer of [2, 1, 0]) {
+  deltas.at(-1)?.set(exps.map((x, j) => x / sum - (j === label ? 1 : 0)))
+  for (let layer = values.length - 1; layer >= 0; layer--) {
     const delta = deltas[layer] as Float32Array
     const [weight, slope] = [items(model, `${layer}.weight`), items(gradient, `${layer}.weight`)]
     const bias = items(gradient, `${layer}.bias`)

@@ -5,6 +5,7 @@
  * @module
  */
 import { argv } from 'node:process'
+import { reproduce as cfsp } from './cfsp.js'
 import type { Conditions } from './check.js'
 import { reproduce as colorFilter } from './color-filter.js'
 import { reproduce as compeft } from './compeft.js'
@@ -14,7 +15,9 @@ import { reproduce as divprune } from './divprune.js'
 import { reproduce as dsir } from './dsir.js'
 import { reproduce as eora } from './eora.js'
 import { reproduce as espcn } from './espcn.js'
+import { reproduce as flap } from './flap.js'
 import { reproduce as hesso } from './hesso.js'
+import { reproduce as llmDrop } from './llm-drop.js'
 import { reproduce as llmKick } from './llm-kick.js'
 import { reproduce as lossReweight } from './loss-reweight.js'
 import { reproduce as meaningfulDiversity } from './meaningful-diversity.js'
@@ -34,6 +37,9 @@ const HEADLINES: Readonly<Record<string, () => Promise<Conditions>>> = {
   compeft,
   ties,
   'tall-masks': tallMasks,
+  flap,
+  'llm-drop': llmDrop,
+  cfsp,
   rs2,
   'loss-reweight': lossReweight,
   'color-filter': colorFilter,
