@@ -2,6 +2,10 @@
 //!
 //! A job that was started keeps the pool that it started on; a new size holds for what starts after it.
 
+mod turns;
+
+pub use turns::take_long as take_long_turns;
+
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -14,6 +18,7 @@ fn build(threads: usize) -> Arc<ThreadPool> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|i| format!("tamis-{i}"))
+        .start_handler(|_| take_long_turns())
         .build()
         .expect("the operating system refused to start threads");
     Arc::new(pool)

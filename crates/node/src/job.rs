@@ -95,7 +95,11 @@ where
     V: ToNapiValue + 'static,
 {
     settle(env, job, work, finish, |task| {
-        let thread = std::thread::Builder::new().name("tamis-job".into()).spawn(task);
+        let work = || {
+            tamis_kernels::threads::take_long_turns();
+            task();
+        };
+        let thread = std::thread::Builder::new().name("tamis-job".into()).spawn(work);
         thread.map(drop).map_err(|error| Failure::range(format!("no thread could be started: {error}")))
     })
 }
