@@ -4,8 +4,8 @@
  * `tsx bench/event-loop.ts [THREADS]`
  *
  * Prints the delay of a timer of one millisecond, first in an idle process and then beside a selection from 150 MB of
- * mail with a progress listener, on all threads of the budget or as many as said. The 99th percentile is held to the
- * bound; the largest delay is mostly the system's, which lets a waking thread wait for its turn on a busy core.
+ * mail with a progress listener, on all threads of the budget or as many as said. The 99.9th percentile is held to
+ * the bound; the largest delay is mostly the system's, whose own threads may keep a core for longer: see that of the idle process.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ try {
   // Loading and compiling happen before the watch begins.
   await corpus.selectFilesByImportance([files.raw], [files.target], { count: 400, dryRun: true })
   await watched('idle', () => sleep(1000))
-  const p99 = await watched(`selecting on ${threads()} threads`, () =>
+  const late = await watched(`selecting on ${threads()} threads`, () =>
     corpus.selectFilesByImportance(pool, [files.target], {
       count: 4000,
       out: join(folder, 'kept.jsonl'),
@@ -37,13 +37,13 @@ try {
       onProgress: () => {},
     }),
   )
-  console.log(`p99 is ${p99 < BOUND_MS ? 'within' : 'ABOVE'} the bound of ${BOUND_MS} ms`)
-  if (p99 >= BOUND_MS) process.exitCode = 1
+  console.log(`p99.9 is ${late < BOUND_MS ? 'within' : 'ABOVE'} the bound of ${BOUND_MS} ms`)
+  if (late >= BOUND_MS) process.exitCode = 1
 } finally {
   rmSync(folder, { recursive: true })
 }
 
-/** Runs the work and prints the delays beside it; gives back their 99th percentile in milliseconds. */
+/** Runs the work and prints the delays beside it; gives back their 99.9th percentile in milliseconds. */
 async function watched(name: string, work: () => Promise<unknown>): Promise<number> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
@@ -57,5 +57,5 @@ async function watched(name: string, work: () => Promise<unknown>): Promise<numb
   console.log(
     `${name}, ${seconds.toFixed(1)} s: delay in ms: ${shown.join(', ')}, max ${ms(delay.max).toFixed(2)}`,
   )
-  return ms(delay.percentile(99))
+  return ms(delay.percentile(99.9))
 }
