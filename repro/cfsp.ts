@@ -17,7 +17,7 @@ export async function reproduce(): Promise<Conditions> {
   const turns = new weights.SimilarityStats(LAYERS, { residual: false, metric: 'angular', reduce: 'sum' })
   const stats = Array.from({ length: LAYERS }, () => new weights.ActivationStats(NEURONS))
   let input: Tensor<'float32'> | undefined
-  logPerplexity(model, calibration, {
+  await logPerplexity(model, calibration, {
     onLayer: (kind, layer, x, added) => {
       if (kind === 'attention') {
         input = { ...x, data: x.data.slice() }
@@ -47,22 +47,21 @@ export async function reproduce(): Promise<Conditions> {
     logPerplexity(narrowed(model, weights.selectNeurons(scores, shares, { multiple: MULTIPLE })), others)
   const show = (x: number) => x.toFixed(3)
 
-  const [byBlock, alike] = [perplexity(fine, keep), perplexity(fine, even)]
+  const [byBlock, alike] = [await perplexity(fine, keep), await perplexity(fine, even)]
   console.log(
-    `      log perplexity of the whole model ${show(logPerplexity(model, others))}; shares kept ${show(Math.min(...keep))} to ${show(Math.max(...keep))}`,
+    `      log perplexity of the whole model ${show(await logPerplexity(model, others))}; shares kept ${show(Math.min(...keep))} to ${show(Math.max(...keep))}`,
   )
   conditions.must(
     `log perplexity with ${100 * RATIO} % of the neurons gone, by importance below by the same share`,
     `${show(byBlock)} (${show(alike)})`,
     byBlock < alike,
   )
-  const scored = perplexity(wifn, keep)
-  const random = Array.from({ length: DRAWS }, (_, seed) =>
-    perplexity(
-      scoresBy((stream) => kernels.uniformSync(NEURONS, { seed, stream }).data as Float32Array),
-      keep,
-    ),
-  )
+  const scored = await perplexity(wifn, keep)
+  const random: number[] = []
+  for (let seed = 0; seed < DRAWS; seed++) {
+    const drawn = scoresBy((stream) => kernels.uniformSync(NEURONS, { seed, stream }).data as Float32Array)
+    random.push(await perplexity(drawn, keep))
+  }
   conditions.must(
     `by wifn scores, not above any of ${DRAWS} random choices`,
     `${show(scored)} (${random.map(show).join(', ')})`,

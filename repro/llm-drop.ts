@@ -18,22 +18,25 @@ export async function reproduce(): Promise<Conditions> {
     attention: new weights.SimilarityStats(LAYERS),
     mlp: new weights.SimilarityStats(LAYERS),
   }
-  logPerplexity(model, calibration, {
+  await logPerplexity(model, calibration, {
     onLayer: (kind, layer, input, added) => stats[kind].add(layer, input, added),
   })
   const [attention, mlp] = [stats.attention.result(), stats.mlp.result()]
-  const full = logPerplexity(model, others)
-  const raised = (without: weights.DroppedLayers) => logPerplexity(model, others, { without }) - full
+  const full = await logPerplexity(model, others)
+  const raised = async (without: weights.DroppedLayers) =>
+    (await logPerplexity(model, others, { without })) - full
   const alike = weights.dropLayers({ attention }, { drop: DROP })
   const byMlp = weights.dropLayers({ mlp }, { drop: DROP })
   console.log(
     `      log perplexity of the whole model ${full.toFixed(3)}; most alike: attention of layers ${alike.attention.join(', ')}, MLP of layers ${byMlp.mlp.join(', ')}`,
   )
-  const got = raised(alike)
-  const draws = Array.from({ length: DRAWS }, (_, seed) => {
+  const got = await raised(alike)
+  const draws: number[] = []
+  for (let seed = 0; seed < DRAWS; seed++) {
     const random = kernels.permutationSync(LAYERS, { seed }).data.slice(0, DROP) as Uint32Array
-    return raised({ attention: random, mlp: new Uint32Array(0) })
-  }).sort((a, b) => a - b)
+    draws.push(await raised({ attention: random, mlp: new Uint32Array(0) }))
+  }
+  draws.sort((a, b) => a - b)
   const median = draws[Math.floor(DRAWS / 2)] as number
   const show = (x: number) => x.toFixed(3)
   conditions.must(
@@ -41,7 +44,7 @@ export async function reproduce(): Promise<Conditions> {
     `${show(got)} (${show(median)}; ${draws.map(show).join(', ')})`,
     got < median,
   )
-  const others4 = raised(byMlp)
+  const others4 = await raised(byMlp)
   conditions.must(
     `less than by dropping ${DROP} MLP layers`,
     `${show(got)} (${show(others4)})`,

@@ -4,6 +4,7 @@
  * @module
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { kernels, type Tensor } from 'tamis'
 import { must, root } from '../scripts/command.js'
 import { readMail } from '../scripts/spam-assassin.js'
@@ -130,7 +131,11 @@ function encoder(file: Gguf): (text: string) => Uint32Array {
 }
 
 /** The mean of -ln of what the model gives to each token behind the first of its text. */
-export function logPerplexity(model: Model, texts: readonly Uint32Array[], pass: Pass = {}): number {
+export async function logPerplexity(
+  model: Model,
+  texts: readonly Uint32Array[],
+  pass: Pass = {},
+): Promise<number> {
   const embedding = model.embedding.data as Float32Array
   const rows = texts.flatMap((tokens) =>
     Array.from(tokens, (token) => embedding.subarray(token * WIDTH, (token + 1) * WIDTH)),
@@ -142,6 +147,7 @@ export function logPerplexity(model: Model, texts: readonly Uint32Array[], pass:
     without[kind] = new Set(Array.from(pass.without?.[kind] ?? []))
   }
   for (const [i, layer] of model.layers.entries()) {
+    await breath()
     for (const kind of ['attention', 'mlp'] as const) {
       if (without[kind].has(i)) continue
       const added = kind === 'attention' ? attention(layer, x) : mlp(layer, x, (a) => pass.onNeurons?.(i, a))
@@ -152,6 +158,7 @@ export function logPerplexity(model: Model, texts: readonly Uint32Array[], pass:
   const last = normed(x, model.norm)
   let [sum, count] = [0, 0]
   for (const [i, tokens] of texts.entries()) {
+    await breath()
     const behind = tokens.subarray(1)
     const start = i * TOKENS * WIDTH
     const states = matrix(last.data.subarray(start, start + behind.length * WIDTH), WIDTH)
@@ -168,6 +175,9 @@ export function logPerplexity(model: Model, texts: readonly Uint32Array[], pass:
   }
   return sum / count
 }
+
+/** Memory of native results is given back between turns of the event loop only. */
+const breath = () => setImmediate()
 
 function matrix(data: Float32Array, width: number): Tensor<'float32'> {
   return { type: 'float32', dims: [data.length / width, width], data }
