@@ -313,6 +313,14 @@ unsafe fn map_avx512<T: Copy, const PER: usize>(
     map::<T, PER, { 2 * WIDE }>(block, stream, keys, out, f);
 }
 
+/// Normal draws of stream 0, as tests take data.
+#[cfg(test)]
+pub(crate) fn normals(n: usize, seed: u64) -> Vec<f64> {
+    let mut out = vec![0.0; n];
+    Philox::new(seed, 0).normal(&mut out);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

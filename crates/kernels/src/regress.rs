@@ -101,7 +101,8 @@ pub fn fit_filters<T: Item + Real>(
         job.check()?;
         let errors: Vec<f64> =
             threads::pool().install(|| some.par_iter().map(|tile| pass.error(tile, &weights)).collect());
-        squares += errors.into_iter().sum::<f64>();
+        // One after the other: how many there are at a time depends on the threads.
+        errors.into_iter().for_each(|error| squares += error);
     }
     let turned = |o: usize| (0..width - 1).map(move |i| i * outputs + o);
     Ok(Fitted {
@@ -181,15 +182,10 @@ impl<T: Item + Real> Pass<'_, T> {
 mod tests {
     use super::*;
     use crate::convolve::convolve;
+    use crate::philox::normals as data;
 
     const ABOUT: Regression =
         Regression { batch: 3, channels: 2, outputs: 4, sides: [1, 20, 25], kernel: [1, 3, 3], ridge: 1e-3 };
-
-    fn data(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        crate::philox::Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     fn through(x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
         let Regression { batch, channels, outputs, sides, kernel, .. } = ABOUT;
@@ -258,6 +254,10 @@ mod tests {
     #[test]
     fn the_thread_count_does_not_show() {
         let (x, y) = (data(3000, 7), data(6000, 8));
-        threads::on_any_budget(|| fit_filters(&ABOUT, &x, &y, &Job::default()).unwrap());
+        // Many more tiles than are worked on at a time, and few.
+        for (batch, sides) in [(3, [1, 20, 25]), (60, [1, 5, 5])] {
+            let about = Regression { batch, sides, ..ABOUT };
+            threads::on_any_budget(|| fit_filters(&about, &x, &y, &Job::default()).unwrap());
+        }
     }
 }
