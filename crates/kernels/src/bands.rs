@@ -117,13 +117,8 @@ fn product<T: Item>(mix: &Mix<T>, lines: &[T], count: usize) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::philox::normals as data;
     use crate::wavelet::{Filters, Mode, forward};
-
-    fn data(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        crate::philox::Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     #[test]
     fn bands_are_those_of_the_wavelet_and_mixed_by_hand() {

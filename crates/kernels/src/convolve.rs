@@ -216,6 +216,7 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::philox::normals as data;
     use proptest::prelude::*;
 
     /// The definition, in float64.
@@ -249,12 +250,6 @@ mod tests {
                 }
             }
         }
-        out
-    }
-
-    fn data(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        crate::philox::Philox::new(seed, 0).normal(&mut out);
         out
     }
 

@@ -377,17 +377,11 @@ fn in_scratch<T>(request: StackReq, work: impl FnOnce(&mut MemStack) -> T) -> T 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::philox::Philox;
+    use crate::philox::normals as normal;
     use proptest::prelude::*;
 
     fn job() -> Job {
         Job::default()
-    }
-
-    fn normal(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        Philox::new(seed, 0).normal(&mut out);
-        out
     }
 
     /// [p, q]: `X^T Y`, term by term.

@@ -86,15 +86,9 @@ pub fn multiply<T: Item>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::philox::Philox;
+    use crate::philox::normals as normal;
     use crate::threads::on_any_budget;
     use proptest::prelude::*;
-
-    fn normal(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     fn naive(a: &Matrix<'_, f64>, b: &Matrix<'_, f64>, factor: f64, base: Option<&[f64]>) -> Vec<f64> {
         let at = |m: &Matrix<'_, f64>, i: usize, j: usize| match m.transposed {

@@ -260,12 +260,7 @@ fn add<T: Number>(to: &mut Vec<T>, by: Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn data(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        crate::philox::Philox::new(seed, 0).normal(&mut out);
-        out
-    }
+    use crate::philox::normals as data;
 
     fn layer(outputs: usize, channels: usize, kernel: Axes, seed: u64) -> Layer<f64> {
         let n = outputs * channels * kernel.iter().product::<usize>();

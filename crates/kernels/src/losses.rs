@@ -255,15 +255,9 @@ pub fn reductions(before: &[f32], after: &[f32], job: &Job) -> Result<Result<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::philox::Philox;
+    use crate::philox::normals as normal;
     use crate::threads::on_any_budget;
     use proptest::prelude::*;
-
-    fn normal(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     /// The definition, term by term.
     fn naive(row: &[f64], label: usize) -> f64 {

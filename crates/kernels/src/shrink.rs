@@ -104,14 +104,8 @@ fn median(mut items: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::philox::Philox;
+    use crate::philox::normals as normal;
     use crate::threads;
-
-    fn normal(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     fn run(x: &[f64], sides: &[usize], name: &str, levels: usize, threshold: Threshold) -> Vec<f64> {
         let filters = Filters::named(name).unwrap();

@@ -105,13 +105,8 @@ pub fn by_input<T: Item>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::philox::normals as data;
     use proptest::prelude::*;
-
-    fn data(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        crate::philox::Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     fn dot(a: &[f64], b: &[f64]) -> f64 {
         a.iter().zip(b).map(|(a, b)| a * b).sum()
