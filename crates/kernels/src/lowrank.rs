@@ -7,14 +7,9 @@
 //! an eigendecomposition of the smaller side (of H too if m > n).
 
 use crate::factor::{self, Eigen, FactorError};
+use crate::gemm::{Matrix, multiply};
 use crate::job::Job;
-use crate::threads;
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
-use rayon::prelude::*;
 
-/// Rows of one task of a product.
-const ROWS: usize = 128;
 /// Directions whose strength is at most this part of the strongest one's are left out.
 const NEGLIGIBLE: f64 = 1e-7;
 
@@ -68,7 +63,7 @@ pub fn low_rank(
         .map(|at| (at / m, at % m))
         .map(|(i, row)| if kept(i) { b[row * rank + i] / strengths[i] } else { 0.0 })
         .collect();
-    let a = product(&turned, m, MatRef::from_row_major_slice(difference, m, n), job)?;
+    let a = product(Matrix::new(&turned, rank, m), Matrix::new(difference, m, n), job)?;
     Ok(LowRank { a, b, before, after })
 }
 
@@ -92,11 +87,11 @@ fn left(
     let moved = match h {
         Some(h) => {
             factor::check_symmetric(h, n)?;
-            product(d, n, MatRef::from_row_major_slice(h, n, n), job)?
+            product(Matrix::new(d, m, n), Matrix::new(h, n, n), job)?
         }
         None => d.to_vec(),
     };
-    let g = product(&moved, n, MatRef::from_row_major_slice(d, m, n).transpose(), job)?;
+    let g = product(Matrix::new(&moved, m, n), Matrix::new(d, m, n).transpose(), job)?;
     let g = symmetrized(&g, m);
     let Eigen { values, vectors } = factor::eigh(&g, m, m, true, job)?;
     let vectors = vectors.expect("vectors that were asked for");
@@ -118,13 +113,12 @@ fn right(
             let mut basis = vectors.expect("vectors that were asked for");
             let roots = roots(&values);
             basis.chunks_mut(n).for_each(|row| row.iter_mut().zip(&roots).for_each(|(q, root)| *q *= root));
-            product(d, n, MatRef::from_row_major_slice(&basis, n, n), job)?
+            product(Matrix::new(d, m, n), Matrix::new(&basis, n, n), job)?
         }
         None => d.to_vec(),
     };
-    let side = MatRef::from_row_major_slice(&moved, m, n);
-    let turned: Vec<f64> = (0..n * m).map(|at| moved[at % m * n + at / m]).collect();
-    let g = symmetrized(&product(&turned, m, side, job)?, n);
+    let side = Matrix::new(&moved, m, n);
+    let g = symmetrized(&product(side.transpose(), side, job)?, n);
     let Eigen { values, vectors } = factor::eigh(&g, n, n, true, job)?;
     let vectors = vectors.expect("vectors that were asked for");
     let strengths = roots(&values);
@@ -135,7 +129,7 @@ fn right(
                 if strengths[j] > NEGLIGIBLE * strengths[0] { vectors[i * n + j] / strengths[j] } else { 0.0 }
             })
             .collect();
-    let mut u = product(&moved, n, MatRef::from_row_major_slice(&right, n, rank), job)?;
+    let mut u = product(side, Matrix::new(&right, n, rank), job)?;
     factor::settle_signs(&mut u, rank);
     Ok(Directions { strengths, u, before: trace(&g, n).max(0.0).sqrt() })
 }
@@ -152,36 +146,18 @@ fn symmetrized(g: &[f64], n: usize) -> Vec<f64> {
     (0..n * n).map(|at| 0.5 * (g[at] + g[at % n * n + at / n])).collect()
 }
 
-/// [rows, columns of `right`]: rows of `left`, `inner` items each, times `right`.
-fn product(left: &[f64], inner: usize, right: MatRef<'_, f64>, job: &Job) -> Result<Vec<f64>, FactorError> {
-    job.check()?;
-    let columns = right.ncols();
-    let mut out = vec![0.0; left.len() / inner * columns];
-    if out.is_empty() {
-        return Ok(out);
-    }
-    threads::pool().install(|| {
-        out.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * inner)).for_each(|(out, left)| {
-            let rows = left.len() / inner;
-            let to = MatMut::from_row_major_slice_mut(out, rows, columns);
-            matmul(to, Accum::Replace, MatRef::from_row_major_slice(left, rows, inner), right, 1.0, Par::Seq);
-        });
-    });
-    Ok(out)
+/// A product of the two, which the thread count does not show in.
+fn product(left: Matrix<'_, f64>, right: Matrix<'_, f64>, job: &Job) -> Result<Vec<f64>, FactorError> {
+    Ok(multiply(left, right, 1.0, None, job)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gram::gram;
-    use crate::philox::Philox;
+    use crate::philox::normals as normal;
+    use crate::threads;
     use proptest::prelude::*;
-
-    fn normal(n: usize, seed: u64) -> Vec<f64> {
-        let mut out = vec![0.0; n];
-        Philox::new(seed, 0).normal(&mut out);
-        out
-    }
 
     /// `sqrt(trace(E H E^T))`, term by term.
     fn norm(e: &[f64], n: usize, h: Option<&[f64]>) -> f64 {
