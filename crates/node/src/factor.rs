@@ -57,7 +57,7 @@ fn refused(name: &'static str) -> impl Fn(FactorError) -> Failure {
     }
 }
 
-fn check_finite<T: Real>(name: &str, items: &[T]) -> std::result::Result<(), Failure> {
+pub(crate) fn check_finite<T: Real>(name: &str, items: &[T]) -> std::result::Result<(), Failure> {
     match items.iter().position(|item| !item.widen().is_finite()) {
         Some(i) => {
             Err(Failure::range(format!("{name} must be finite, got {} at index {i}", items[i].widen())))

@@ -26,7 +26,7 @@ pub struct ConvolutionShape {
     pub padding: String,
 }
 
-fn axes(sides: &[u32]) -> Result<convolve::Axes> {
+pub(crate) fn axes(sides: &[u32]) -> Result<convolve::Axes> {
     match sides {
         &[d, h, w] => Ok([d as usize, h as usize, w as usize]),
         _ => Err(Failure::shape("a convolution has three axes").into()),

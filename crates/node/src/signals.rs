@@ -3,15 +3,15 @@
 mod networks;
 
 use crate::call::{Now, run_on, with_items, word};
-use crate::factor::{Real, items, rounded};
+use crate::factor::{Real, check_finite, items, rounded};
 use crate::failure::Failure;
+use crate::filters::axes;
 use crate::job::{Job, guard};
 use half::{bf16, f16};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use tamis_kernels::bands::{Mix, mix_bands};
 use tamis_kernels::cells::Cells;
-use tamis_kernels::convolve::Axes;
 use tamis_kernels::factor::FactorError;
 use tamis_kernels::layers::Number;
 use tamis_kernels::philox::Philox;
@@ -27,13 +27,6 @@ type Found<T> = std::result::Result<T, Failure>;
 trait Signal: Real + Number {}
 
 impl<T: Real + Number> Signal for T {}
-
-fn axes(sides: &[u32]) -> Result<Axes> {
-    match sides {
-        &[d, h, w] => Ok([d as usize, h as usize, w as usize]),
-        _ => Err(Failure::shape("three axes are wanted").into()),
-    }
-}
 
 fn bytes<T: bytemuck::Pod>(items: &[T]) -> Vec<u8> {
     bytemuck::cast_slice(items).to_vec()
@@ -150,10 +143,7 @@ fn fit_of<'env, T: Signal>(
     };
     let (x, y) = (items::<T>(x)?, items::<T>(y)?);
     for (name, items) in names.iter().zip([x, y]) {
-        if let Some(i) = items.iter().position(|x| !Real::widen(*x).is_finite()) {
-            let got = Real::widen(items[i]);
-            return Err(Failure::range(format!("{name} must be finite, got {got} at index {i}")).into());
-        }
+        check_finite(name, items)?;
     }
     let y = y.to_vec();
     let work = move |x: &[T], job: &job::Job| {
@@ -254,10 +244,7 @@ impl Shrinking {
         job: Option<&Job>,
     ) -> Result<Now<'env, Uint8Array>> {
         let work = move |x: &[T], job: &job::Job| -> Found<Vec<u8>> {
-            if let Some(i) = x.iter().position(|x| !Real::widen(*x).is_finite()) {
-                let got = Real::widen(x[i]);
-                return Err(Failure::range(format!("x must be finite, got {got} at index {i}")));
-            }
+            check_finite("x", x)?;
             let Shrinking { sides, filters, levels, rule } = &self;
             Ok(bytes(&shrink(x, sides, filters, *levels, *rule, job)?))
         };
