@@ -147,7 +147,7 @@ export async function superResolveVolume(
 /** How many numbers 0, `step`, ... there are up to the highest: those that are missing are found when they are read. */
 function countOf(names: readonly string[], pattern: RegExp, step: number): number {
   const numbers = names.map((name) => Number(pattern.exec(name)?.[1] ?? -1)).filter((n) => n % step === 0)
-  return Math.max(-step, ...numbers) / step + 1
+  return numbers.reduce((most, n) => Math.max(most, n), -step) / step + 1
 }
 
 /** The map that the generator ends with. */

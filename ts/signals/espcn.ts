@@ -52,7 +52,7 @@ function plan(
 /** The highest number of a layer: lower ones that are missing are found when they are read. */
 function countLayers(weights: Weights): number {
   const numbers = Object.keys(weights).map((name) => /^conv([1-9]\d{0,5})\.(?:weight|bias)$/.exec(name)?.[1])
-  return Math.max(1, ...numbers.map((number) => Number(number ?? 0)))
+  return numbers.reduce((most, number) => Math.max(most, Number(number ?? 0)), 1)
 }
 
 /**

@@ -133,7 +133,9 @@ export function dropLayers(similarities: LayerSimilarities, options: { drop: num
     throw new TamisError('ERR_TAMIS_RANGE', `${name} must not hold NaN, got one for layer ${place}`)
   }
   const [attention, mlp] = [list('attention'), list('mlp')]
-  const data = Float64Array.of(...attention, ...mlp)
+  const data = new Float64Array(attention.length + mlp.length)
+  data.set(attention)
+  data.set(mlp, attention.length)
   const drop = checkDrop(options, data.filter((x) => x > -Infinity).length)
   const best = topKSync({ type: 'float64', dims: [data.length], data }, { k: drop, sorted: false }).indices
     .data
