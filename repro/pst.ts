@@ -21,15 +21,6 @@ import {
 
 const [SIDE, HIDDEN, SPARSITY, STEPS, BATCH, RATE, EPOCHS] = [28, 256, 0.95, 1500, 32, 1e-3, 3] as const
 const [ABOVE, WITHIN] = [0.25, 0.12]
-const NAMES = [
-  'weight_U',
-  'weight_V',
-  'mask_scores_A',
-  'mask_scores_B',
-  'mask_scores_R',
-  'mask_scores_C',
-] as const
-
 /** Runs it; the conditions are printed as they are met. */
 export async function reproduce(): Promise<Conditions> {
   const conditions = new Conditions()
@@ -42,12 +33,14 @@ export async function reproduce(): Promise<Conditions> {
   )
   const [whole, oneShot] = [accuracy(dense, test), accuracy(pruned, test)]
 
+  type Name = keyof ReturnType<typeof training.pstInit>
+  const names = Object.keys(training.pstInit(dense[0] as Tensor)) as Name[]
   const layers = [0, 2].map((i) => {
     const weight = dense[i] as Tensor
     return { weight, bias: dense[i + 1] as Tensor, ...training.pstInit(weight, { seed: i }) }
   })
   const [first, second] = layers as [training.PstWeights, training.PstWeights]
-  const small = () => layers.flatMap((layer) => NAMES.map((name) => layer[name]))
+  const small = () => layers.flatMap((layer) => names.map((name) => layer[name]))
   const optimiser = new training.Hesso(small(), [], { variant: 'adamw', learningRate: RATE, pruningSteps: 1 })
   const schedule = { totalSteps: STEPS, finalSparsity: SPARSITY }
   const rows = batches(train.labels.length, BATCH, 5)
@@ -64,9 +57,9 @@ export async function reproduce(): Promise<Conditions> {
     const back = behind.input.data.map((x, i) => (hidden.data[i] === 0 ? 0 : x))
     const gradHidden: Tensor = { ...hidden, data: back }
     const before = training.pstLinear(input, first, { sparsity, gradOutput: gradHidden }).grads as Grads
-    const { params } = optimiser.step([before, behind].flatMap((grads) => NAMES.map((name) => grads[name])))
-    for (const [i, name] of [...NAMES, ...NAMES].entries()) {
-      const layer = layers[Math.floor(i / NAMES.length)] as training.PstWeights
+    const { params } = optimiser.step([before, behind].flatMap((grads) => names.map((name) => grads[name])))
+    for (const [i, name] of [...names, ...names].entries()) {
+      const layer = layers[Math.floor(i / names.length)] as training.PstWeights
       layer[name] = params[i] as Tensor
     }
   }
