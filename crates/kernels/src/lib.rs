@@ -17,6 +17,7 @@ pub mod cpu;
 pub mod deflate;
 pub mod descent;
 pub mod distance;
+pub mod elementwise;
 pub mod factor;
 pub mod farthest;
 pub mod flatten;

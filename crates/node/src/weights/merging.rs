@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use tamis_kernels::masks::MaskError;
 use tamis_kernels::merge::{Merge, Trim, UpdateError};
 use tamis_kernels::real::{Real, Stopped};
-use tamis_kernels::{bits, job, masks, merge};
+use tamis_kernels::{bits, elementwise, job, masks, merge};
 
 /// All tensors of several updates, update after update, as they came from `names.len()` tensors each.
 fn all_numbers(updates: &[Vec<Part>], merged: Option<&[Part]>) -> Result<Numbers<'static>> {
@@ -92,7 +92,7 @@ pub fn merge_updates<'env>(
 /// `model - base` of one tensor.
 #[napi]
 pub fn subtract(name: String, model: Part, base: Part) -> Result<Float32Array> {
-    combine(&name, &model, &base, merge::subtract, merge::subtract)
+    combine(&name, &model, &base, elementwise::subtract, elementwise::subtract)
 }
 
 /// `base + lambda update` of one tensor.
@@ -102,8 +102,8 @@ pub fn add_scaled(name: String, base: Part, update: Part, lambda: f64) -> Result
         &name,
         &base,
         &update,
-        |a, b, out, job| merge::add_scaled(a, b, lambda, out, job),
-        |a, b, out, job| merge::add_scaled(a, b, lambda, out, job),
+        |a, b, out, job| elementwise::add_scaled(a, b, lambda, out, job),
+        |a, b, out, job| elementwise::add_scaled(a, b, lambda, out, job),
     )
 }
 

@@ -11,10 +11,10 @@ use crate::safetensors::{Dtype, Safetensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tamis_kernels::bits::{bytes_of, unpack};
+use tamis_kernels::elementwise::{add_scaled, weighted_sum};
 use tamis_kernels::golomb::{self, GolombError};
 use tamis_kernels::job::Job;
 use tamis_kernels::masks::apply_mask;
-use tamis_kernels::merge::{add_scaled, weighted_sum};
 use tamis_kernels::real::Stopped;
 use tamis_kernels::ternary::{check_signs, expand as expand_signs};
 

@@ -6,10 +6,11 @@ use super::updates::{Tensor, Updates};
 use super::windows::Windows;
 use crate::error::Error;
 use rayon::prelude::*;
+use tamis_kernels::elementwise::{add_scaled, weighted_sum};
 use tamis_kernels::job::Job;
 use tamis_kernels::magnitude::{Cut, MagnitudeSelect, PartCut, keep_count, select_parts};
 use tamis_kernels::masks::{MaskError, agreement, apply_mask, sum_updates, task_mask};
-use tamis_kernels::merge::{Elected, Merge, add_scaled, elect_merge, weighted_sum};
+use tamis_kernels::merge::{Elected, Merge, elect_merge};
 use tamis_kernels::real::Stopped;
 use tamis_kernels::threads;
 

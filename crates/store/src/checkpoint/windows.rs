@@ -11,9 +11,9 @@ use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use half::{bf16, f16};
 use rayon::prelude::*;
 use std::cell::RefCell;
+use tamis_kernels::elementwise::take_from;
 use tamis_kernels::job::Job;
 use tamis_kernels::magnitude::first_not_finite;
-use tamis_kernels::merge::take_from;
 use tamis_kernels::threads;
 
 /// Items of a piece.
