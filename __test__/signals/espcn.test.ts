@@ -280,3 +280,12 @@ for (const [what, call, message] of wrong) {
     t.regex((await t.throwsAsync(async () => call()))?.message ?? '', message)
   })
 }
+
+test('any number of other tensors may lie beside the layers', async (t) => {
+  const other = tensor('float32', [1], [0])
+  const beside = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`other.${i}`, other]))
+  const layer = { 'conv1.weight': tensor('float32', [1, 1, 1, 1], [2]), 'conv1.bias': other }
+  const image = tensor('float32', [1, 1, 1, 1], [3])
+  const { data } = await signals.superResolve(image, { ...beside, ...layer }, { factor: 1 })
+  t.is(data[0], 6)
+})

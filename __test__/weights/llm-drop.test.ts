@@ -247,3 +247,12 @@ for (const [name, call, code, message] of wrong) {
     t.is(error?.code, `ERR_TAMIS_${code}` as never)
   })
 }
+
+test('lists of any length are taken', (t) => {
+  const attention = new Float64Array(300_000)
+  attention[7] = 1
+  t.deepEqual(weights.dropLayers({ attention, mlp: attention }, { drop: 2 }), {
+    attention: Uint32Array.of(7),
+    mlp: Uint32Array.of(7),
+  })
+})
