@@ -49,6 +49,28 @@ pub struct Convolution {
 }
 
 impl Convolution {
+    /// Of stride 1 with zeros around, so that the output has the sides of the input.
+    ///
+    /// # Panics
+    /// If the kernel is even along an axis.
+    pub fn of_same_sides([batch, channels, outputs]: [usize; 3], sides: Axes, kernel: Axes) -> Self {
+        assert!(kernel.iter().all(|k| k % 2 == 1), "an even kernel");
+        let half = kernel.map(|k| k / 2);
+        Convolution {
+            batch,
+            channels,
+            outputs,
+            groups: 1,
+            input: sides,
+            kernel,
+            stride: [1; 3],
+            dilation: [1; 3],
+            before: half,
+            after: half,
+            padding: Padding::Zero,
+        }
+    }
+
     /// The sides of the output; none if the kernel does not fit into the padded input.
     pub fn output(&self) -> Option<Axes> {
         let side = |axis: usize| {

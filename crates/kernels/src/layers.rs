@@ -7,7 +7,7 @@
 
 use crate::activation::{Activated, Activation};
 use crate::cells::Cells;
-use crate::convolve::{Axes, Convolution, Item, Padding, convolve};
+use crate::convolve::{Axes, Convolution, Item, convolve};
 use crate::job::{Aborted, Job};
 use crate::slopes;
 use crate::{sums, threads};
@@ -157,21 +157,7 @@ fn reads(step: &Step) -> Vec<usize> {
 }
 
 fn shape_of<T>(layer: &Layer<T>, channels: usize, sides: Axes, batch: usize) -> Convolution {
-    assert!(layer.kernel.iter().all(|k| k % 2 == 1), "an even kernel");
-    let half = layer.kernel.map(|k| k / 2);
-    Convolution {
-        batch,
-        channels,
-        outputs: layer.bias.len(),
-        groups: 1,
-        input: sides,
-        kernel: layer.kernel,
-        stride: [1; 3],
-        dilation: [1; 3],
-        before: half,
-        after: half,
-        padding: Padding::Zero,
-    }
+    Convolution::of_same_sides([batch, channels, layer.bias.len()], sides, layer.kernel)
 }
 
 fn forward<T: Number>(

@@ -5,7 +5,7 @@
 //! the bits do not depend on the threads. Cost: `places * d * (d + outputs)` multiply-adds, d the items of a row, a
 //! Cholesky factor of [d, d], and a second pass for the error.
 
-use crate::convolve::{Axes, Convolution, Gather, Item, Padding, spans};
+use crate::convolve::{Axes, Convolution, Gather, Item, spans};
 use crate::factor::{self, FactorError};
 use crate::job::Job;
 use crate::real::Real;
@@ -54,23 +54,9 @@ pub fn fit_filters<T: Item + Real>(
 ) -> Result<Fitted, FactorError> {
     let Regression { batch, channels, outputs, sides, kernel, ridge } = *about;
     let places = sides.iter().product::<usize>();
-    assert!(kernel.iter().all(|k| k % 2 == 1), "an even kernel");
     assert!(x.len() == batch * channels * places && y.len() == batch * outputs * places, "another shape");
     assert!(batch * places > 0, "no places");
-    let half = kernel.map(|k| k / 2);
-    let shape = Convolution {
-        batch,
-        channels,
-        outputs,
-        groups: 1,
-        input: sides,
-        kernel,
-        stride: [1; 3],
-        dilation: [1; 3],
-        before: half,
-        after: half,
-        padding: Padding::Zero,
-    };
+    let shape = Convolution::of_same_sides([batch, channels, outputs], sides, kernel);
     let width = channels * kernel.iter().product::<usize>() + 1;
     let gather = Gather::new(&shape, sides);
     let spans = spans(places, width);
@@ -189,20 +175,7 @@ mod tests {
 
     fn through(x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
         let Regression { batch, channels, outputs, sides, kernel, .. } = ABOUT;
-        let half = kernel.map(|k| k / 2);
-        let shape = Convolution {
-            batch,
-            channels,
-            outputs,
-            groups: 1,
-            input: sides,
-            kernel,
-            stride: [1; 3],
-            dilation: [1; 3],
-            before: half,
-            after: half,
-            padding: Padding::Zero,
-        };
+        let shape = Convolution::of_same_sides([batch, channels, outputs], sides, kernel);
         convolve(&shape, x, weight, Some(bias), &Job::default()).unwrap()
     }
 
