@@ -22,6 +22,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 const KIND: &str = "state";
 const VERSION: u32 = 1;
@@ -215,6 +216,10 @@ fn part_name(phase: &str, shard: u64) -> Result<String, Error> {
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {
+    // One thread at a time: between taking a lock and writing the number of the process into it, another thread would read that
+    // another process holds it.
+    static TAKING: Mutex<()> = Mutex::new(());
+    let _taking = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = folder.join("lock");
     loop {
         fs::create_folders(KIND, folder).map_err(|e| Error::io(folder, "create", e))?;

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::sync::Barrier;
 
 fn print(options: &str, inputs: &[(&str, u64, u128)]) -> Fingerprint {
     let inputs = inputs
@@ -68,6 +69,30 @@ fn two_runs_at_once_on_one_output_are_refused() {
     State::open(&dir.path().join("other"), &Fingerprint::default(), false).unwrap();
     drop(held);
     State::open(&out, &Fingerprint::default(), false).unwrap();
+}
+
+#[test]
+fn threads_of_one_process_are_told_that_it_is_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    for _ in 0..50 {
+        let start = Barrier::new(8);
+        let open = || {
+            start.wait();
+            let state = State::open(&out, &Fingerprint::default(), false);
+            // All have tried before the one that has it lets go.
+            start.wait();
+            state.err().map(|error| error.to_string())
+        };
+        let refused: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(refused.len(), 7);
+        for message in refused {
+            assert!(message.contains("another call in this process is writing this output"), "{message}");
+        }
+    }
 }
 
 #[test]
