@@ -34,6 +34,7 @@ pub mod lsh;
 pub mod magnitude;
 pub mod masked;
 pub mod masks;
+pub mod memory;
 pub mod merge;
 pub mod minhash;
 pub mod mixture;

@@ -25,3 +25,8 @@ mod rounds;
 mod signals;
 mod texts;
 mod weights;
+
+use tamis_kernels::memory::LargePages;
+
+#[global_allocator]
+static ALLOCATOR: LargePages = LargePages;
