@@ -82,6 +82,10 @@ impl FromNapiValue for StringArray {
     }
 }
 
+/// Units of UTF-16 up to which there is room for a string's longest possible form: asking how long it is takes as long as
+/// writing it.
+const LONG: usize = 1 << 20;
+
 /// Appends element `i` of the array as UTF-8; tells its kind if it is no string.
 ///
 /// # Safety
@@ -93,14 +97,21 @@ unsafe fn push_element(
     bytes: &mut Vec<u8>,
 ) -> Result<Option<ValueType>> {
     let mut element = std::ptr::null_mut();
-    let mut size = 0usize;
-    // SAFETY: by the caller's promise; a null buffer asks for the length alone.
+    let mut units = 0usize;
+    // SAFETY: by the caller's promise; a null buffer asks for the length alone, which the engine knows in units of UTF-16.
     let status = unsafe {
         check_status!(sys::napi_get_element(env, array, i, &mut element))?;
-        sys::napi_get_value_string_utf8(env, element, std::ptr::null_mut(), 0, &mut size)
+        sys::napi_get_value_string_utf16(env, element, std::ptr::null_mut(), 0, &mut units)
     };
     if status != sys::Status::napi_ok {
         return Ok(Some(type_of!(env, element)?));
+    }
+    let mut size = 3 * units;
+    if units > LONG {
+        // SAFETY: as above; this walks through the string.
+        check_status!(unsafe {
+            sys::napi_get_value_string_utf8(env, element, std::ptr::null_mut(), 0, &mut size)
+        })?;
     }
     let start = bytes.len();
     bytes.reserve(size + 1);
