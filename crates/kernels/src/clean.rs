@@ -2,8 +2,8 @@
 //!
 //! `text -> UTF-8 bytes`: full Unicode lower case (final sigma included), then the 32 ASCII punctuation characters are
 //! deleted, then white space (Unicode White_Space and U+001C-001F) at both ends goes and every run of it becomes one
-//! U+0020. O(bytes): blocks of 64 ASCII bytes at a time where AVX-512 with VBMI2 is there, else a byte at a time through
-//! a table without branches; characters beyond ASCII one by one.
+//! U+0020. O(bytes): blocks of 64 ASCII bytes at a time where AVX-512 with VBMI2 is there, of 32 with AVX2, else a byte at
+//! a time through a table without branches; characters beyond ASCII one by one.
 
 use crate::job::{Aborted, Job};
 use crate::ngrams::Texts;
@@ -12,7 +12,9 @@ use crate::unicode::{self, Classes, SPACE};
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
-mod blocks;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 /// In [`ASCII`], what is deleted: itself a punctuation character, so that nothing that is kept looks like it.
 const DELETED: u8 = b'!';
@@ -135,8 +137,11 @@ pub fn long_enough(lengths: &[u32], min_chars: u32, exempt: Option<(&[u32], &[u3
 /// The widest way over ASCII that this processor has.
 fn fastest() -> fn(&mut Cleaned, &[u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
-    if let Some(blocks) = blocks::available(crate::cpu::Cpu::current()) {
-        return blocks;
+    {
+        let cpu = crate::cpu::Cpu::current();
+        if let Some(blocks) = avx512::available(cpu).or_else(|| avx2::available(cpu)) {
+            return blocks;
+        }
     }
     |cleaned, bytes| cleaned.ascii(bytes)
 }
@@ -179,7 +184,11 @@ mod tests {
         let want = naive(text);
         let mut ways: Vec<fn(&mut Cleaned, &[u8]) -> usize> = vec![|cleaned, bytes| cleaned.ascii(bytes)];
         #[cfg(target_arch = "x86_64")]
-        ways.extend(blocks::available(crate::cpu::Cpu::detected()));
+        {
+            let cpu = crate::cpu::Cpu::detected();
+            ways.extend(avx512::available(cpu));
+            ways.extend(avx2::available(cpu));
+        }
         for way in ways {
             let mut out = b"what was there before".to_vec();
             let points = clean_by(text, &mut out, way);
