@@ -1,9 +1,9 @@
 //! The least value of every permutation over a text's shingles.
 //!
 //! Permutations go through in groups that fit the vector registers, with their multipliers, addends and minima. Where
-//! shingles are short windows, the first group hashes them as it goes, some shingles ahead of the one that it folds: the scalar
-//! instructions of the one and the vector instructions of the other do not wait for each other. Hashes are kept for the
-//! other groups, a stretch of the text at a time.
+//! shingles are short windows, AVX2 hashes a stretch of the text in vectors before the groups fold it. With AVX-512, of
+//! which fewer instructions fold, the first group hashes as it goes, some shingles ahead of the one that it folds: the
+//! scalar instructions of the one and the vector instructions of the other do not wait for each other.
 
 use super::shingles::{Shingles, Windows};
 use crate::cpu::Cpu;
@@ -51,7 +51,12 @@ impl Permutations {
                 unsafe { avx512::fold(group) }
             }),
             #[cfg(target_arch = "x86_64")]
-            Cpu { avx2: true, .. } => fold_groups(maps, shingles, least, 2 * LANES, |group| {
+            Cpu { avx2: true, .. } => fold_groups(maps, shingles, least, 2 * LANES, |mut group| {
+                if let Some((windows, first)) = group.windows.take() {
+                    let count = group.hashes.len() - AHEAD;
+                    // SAFETY: as above.
+                    unsafe { windows.hash_avx2(first, &mut group.hashes[..count]) };
+                }
                 // SAFETY: as above.
                 unsafe { avx2::fold(group) }
             }),

@@ -43,8 +43,7 @@ pub fn for_each_part(bytes: &[u8], width: usize, starts: &mut Vec<usize>, mut vi
     let mut due = 0;
     let mut at = 0;
     while at < bytes.len() {
-        let end =
-            bytes[at..].iter().position(|byte| !byte.is_ascii()).map_or(bytes.len(), |ascii| at + ascii);
+        let end = at + ascii_prefix(&bytes[at..]);
         let is_long = end - at >= RUN.max(width) || (end - at == bytes.len() && end >= width);
         if is_long && let Some(short) = Short::new(&bytes[at..end], width) {
             if due < at {
@@ -58,6 +57,16 @@ pub fn for_each_part(bytes: &[u8], width: usize, starts: &mut Vec<usize>, mut vi
     if bytes.len() - due >= width {
         visit_spans(&bytes[due..], &mut visit);
     }
+}
+
+/// How many bytes lie in front of the first that is no ASCII.
+fn ascii_prefix(bytes: &[u8]) -> usize {
+    // By blocks, since a search that can end at every byte is slow.
+    const BLOCK: usize = 64;
+    let blocks = bytes.as_chunks::<BLOCK>().0;
+    let ascii = blocks.iter().position(|block| !block.is_ascii()).unwrap_or(blocks.len()) * BLOCK;
+    let rest = bytes[ascii..].iter().position(|byte| !byte.is_ascii());
+    rest.map_or(bytes.len(), |more| ascii + more)
 }
 
 /// Shingles of 9 to 16 bytes, one at every byte: those of ASCII.
@@ -74,6 +83,37 @@ impl Windows<'_> {
         // SAFETY: the last window ends within the bytes.
         mix(unsafe { self.short.low32(i.min(self.last)) })
     }
+
+    /// Writes the mixed hashes of the shingles from `first` on, eight at a time.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    pub fn hash_avx2(&self, first: usize, hashes: &mut [u32]) {
+        use std::arch::x86_64::_mm256_storeu_si256;
+        let mut at = first;
+        let (eights, rest) = hashes.as_chunks_mut::<8>();
+        for eight in eights {
+            match self.short.low32_of_eight(at) {
+                // SAFETY: 32 writable bytes; the store asks for no alignment.
+                Some(low) => unsafe { _mm256_storeu_si256(eight.as_mut_ptr().cast(), mix_avx2(low)) },
+                None => eight.iter_mut().zip(at..).for_each(|(hash, i)| *hash = self.hash(i)),
+            }
+            at += 8;
+        }
+        rest.iter_mut().zip(at..).for_each(|(hash, i)| *hash = self.hash(i));
+    }
+}
+
+/// [`mix`] of eight.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn mix_avx2(x: std::arch::x86_64::__m256i) -> std::arch::x86_64::__m256i {
+    use std::arch::x86_64::*;
+    let x = _mm256_xor_si256(x, _mm256_srli_epi32::<16>(x));
+    let x = _mm256_mullo_epi32(x, _mm256_set1_epi32(0x85eb_ca6bu32 as i32));
+    let x = _mm256_xor_si256(x, _mm256_srli_epi32::<13>(x));
+    let x = _mm256_mullo_epi32(x, _mm256_set1_epi32(0xc2b2_ae35u32 as i32));
+    _mm256_xor_si256(x, _mm256_srli_epi32::<16>(x))
 }
 
 /// Shingles of any length, of characters that begin at known places.
