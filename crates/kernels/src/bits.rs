@@ -113,16 +113,29 @@ pub(crate) fn magnitude_masks_avx2(x: &[f32; WORD], least: u32) -> (u64, u64) {
     // Ranks fit 31 bits: signed comparing is right, and "at least" is "above one less".
     let below = _mm256_set1_epi32((least as i32).wrapping_sub(1));
     let (mut kept, mut negative) = (0, 0);
-    for (i, eight) in x.as_chunks::<8>().0.iter().enumerate() {
-        // SAFETY: eight floats are 32 readable bytes; the load asks for no alignment.
-        let bits = unsafe { _mm256_loadu_si256(eight.as_ptr().cast()) };
-        let at_least = _mm256_cmpgt_epi32(_mm256_and_si256(bits, magnitude), below);
-        let at_least = _mm256_movemask_ps(_mm256_castsi256_ps(at_least)) as u32;
-        let below_zero = _mm256_movemask_ps(_mm256_castsi256_ps(bits)) as u32;
-        kept |= u64::from(at_least) << (8 * i);
-        negative |= u64::from(below_zero) << (8 * i);
+    for (i, four) in x.as_chunks::<32>().0.iter().enumerate() {
+        let mut bits = [_mm256_setzero_si256(); 4];
+        for (bits, eight) in bits.iter_mut().zip(four.as_chunks::<8>().0) {
+            // SAFETY: eight floats are 32 readable bytes; the load asks for no alignment.
+            *bits = unsafe { _mm256_loadu_si256(eight.as_ptr().cast()) };
+        }
+        let at_least = bits.map(|bits| _mm256_cmpgt_epi32(_mm256_and_si256(bits, magnitude), below));
+        kept |= u64::from(signs_avx2(at_least)) << (32 * i);
+        negative |= u64::from(signs_avx2(bits)) << (32 * i);
     }
     (kept, negative)
+}
+
+/// The highest bit of each of 32 integers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn signs_avx2([a, b, c, d]: [std::arch::x86_64::__m256i; 4]) -> u32 {
+    use std::arch::x86_64::*;
+    // Narrowed with saturation, which keeps the sign; each half of the vectors is narrowed for itself.
+    let bytes = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    let in_order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_movemask_epi8(_mm256_permutevar8x32_epi32(bytes, in_order)) as u32
 }
 
 #[cfg(test)]

@@ -76,6 +76,19 @@ impl Cpu {
     }
 }
 
+/// Sends for the cache line of an address, which may be any.
+#[inline(always)]
+pub(crate) fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing; SSE is in the architecture's baseline.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// Defines a function that runs with the widest vectors that its first argument, a [`Cpu`], has: its body is compiled for
 /// the baseline, for AVX2 and for AVX-512, and is what the compiler makes of plain loops. Same bits from each: nothing
 /// here lets the compiler reorder floats or fuse a product with a sum.

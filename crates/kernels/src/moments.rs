@@ -5,7 +5,7 @@
 //! order (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979). One
 //! pass over memory, O(n), in parallel; the result depends on neither threads nor on what came before a part.
 
-use crate::cpu::{Cpu, vectorized};
+use crate::cpu::{Cpu, prefetch, vectorized};
 use crate::job::Job;
 use crate::real::{NotFinite, Real, Stopped};
 use crate::sums::{BLOCK, LANES, join};
@@ -87,42 +87,47 @@ impl Moments {
     }
 }
 
-/// Blocks worked through side by side: a sum alone would wait for each of its additions.
-const ABREAST: usize = 4;
+/// Items that memory is asked for in advance: the processor's own guesses end with a page.
+const AHEAD: usize = 1024;
 
 vectorized! {
     /// Appends the moments of each block of some that begin at one.
     pub(crate) fn of_blocks<T: Real>(cpu: Cpu, x: &[T], out: &mut Vec<Moments>) {
         let (blocks, rest) = x.as_chunks::<BLOCK>();
-        let (groups, single) = blocks.as_chunks::<ABREAST>();
-        for group in groups {
-            let count = BLOCK as f64;
-            let means = in_lanes_of_each(group, |_, x| x).map(|sum| sum / count);
-            let m2 = in_lanes_of_each(group, |k, x| (x - means[k]) * (x - means[k]));
-            out.extend(means.iter().zip(m2).map(|(&mean, m2)| Moments { count: BLOCK as u64, mean, m2 }));
+        let count = BLOCK as f64;
+        if let Some(first) = blocks.first() {
+            let mut mean = in_lanes(first, |x| x) / count;
+            // A sum alone would wait for each of its additions: a block is read for its differences while the next is read for
+            // its mean.
+            for pair in blocks.windows(2) {
+                let (m2, sum) = differences_and_sum(&pair[0], mean, &pair[1]);
+                out.push(Moments { count: BLOCK as u64, mean, m2 });
+                mean = sum / count;
+            }
+            let last = &blocks[blocks.len() - 1];
+            out.push(Moments { count: BLOCK as u64, mean, m2: in_lanes(last, |x| (x - mean) * (x - mean)) });
         }
-        out.extend(single.iter().map(|block| Moments::of_block(block)));
         if !rest.is_empty() {
             out.push(Moments::of_block(rest));
         }
     }
 }
 
-/// [`in_lanes`] of several blocks, of which the term is given the number.
+/// [`in_lanes`] of the squared differences of a block from its mean, and of the next block.
 #[inline(always)]
-fn in_lanes_of_each<T: Real, const N: usize>(
-    blocks: &[[T; BLOCK]; N],
-    term: impl Fn(usize, f64) -> f64,
-) -> [f64; N] {
-    let mut lanes = [[0.0; LANES]; N];
+fn differences_and_sum<T: Real>(block: &[T; BLOCK], mean: f64, next: &[T; BLOCK]) -> (f64, f64) {
+    let (mut m2, mut sum) = ([0.0; LANES], [0.0; LANES]);
     for at in (0..BLOCK).step_by(LANES) {
-        for (k, lanes) in lanes.iter_mut().enumerate() {
-            for (lane, x) in lanes.iter_mut().zip(&blocks[k][at..at + LANES]) {
-                *lane += term(k, x.to_f64());
-            }
+        prefetch(next.as_ptr().wrapping_add(at + AHEAD));
+        for (lane, x) in m2.iter_mut().zip(&block[at..at + LANES]) {
+            let difference = x.to_f64() - mean;
+            *lane += difference * difference;
+        }
+        for (lane, x) in sum.iter_mut().zip(&next[at..at + LANES]) {
+            *lane += x.to_f64();
         }
     }
-    lanes.map(join)
+    (join(m2), join(sum))
 }
 
 /// The sum over a block, in eight lanes.

@@ -36,19 +36,6 @@ use rayon::prelude::*;
 /// The Unicode version of the word classes and of lower-casing.
 pub const UNICODE_VERSION: (u8, u8, u8) = crate::unicode::VERSION;
 
-/// Sends for the cache line of `item`.
-#[inline(always)]
-pub(crate) fn prefetch<T>(item: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, of an address that is good anyway; SSE is in the architecture's baseline.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>((&raw const *item).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = item;
-}
-
 /// Texts of one task of a parallel call: enough bytes to keep a hasher's tables warm.
 const TASK_BYTES: usize = 1 << 20;
 

@@ -11,7 +11,7 @@ use super::lazy::{
     Effort, FRESH, HASHES, LONGEST, MOST, PADDING, SHORTEST, State, common, hash, hashes, pair,
 };
 use super::target::{ASIDE, Target};
-use crate::ngrams::prefetch;
+use crate::cpu::prefetch;
 
 /// A source, and how far its cutting holds for all that can follow.
 pub struct Matcher {

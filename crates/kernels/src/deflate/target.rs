@@ -3,7 +3,7 @@
 use super::block::{END_OF_BLOCK, Frequencies, copy_symbols};
 use super::grams::Gram;
 use super::lazy::{Effort, FRESH, HASHES, LONGEST, PADDING, SHORTEST, TOO_FAR, common, hashes};
-use crate::ngrams::prefetch;
+use crate::cpu::prefetch;
 
 /// What a place of a target finds in the target itself, with all of the effort or with a quarter of it.
 #[derive(Debug, Clone, Copy, Default)]

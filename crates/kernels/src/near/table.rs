@@ -86,7 +86,7 @@ impl<K: Key> FirstTable<K> {
     #[inline]
     pub fn prefetch(&self, key: K) {
         if let Some(entry) = self.entries.get(self.place(key)) {
-            crate::ngrams::prefetch(entry);
+            crate::cpu::prefetch(entry);
         }
     }
 

@@ -63,7 +63,7 @@ impl Pairs {
     /// Sends for the set of a pair.
     #[inline(always)]
     pub fn prepare(&self, key: Key) {
-        super::prefetch(&self.sets[key.set as usize]);
+        crate::cpu::prefetch(&self.sets[key.set as usize]);
     }
 
     /// Whether the pair is there, and its bucket if it is.

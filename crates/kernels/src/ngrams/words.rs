@@ -137,7 +137,7 @@ impl Words {
     #[inline(always)]
     pub fn prepare(&self, key: Key) -> u32 {
         let set = key.set();
-        super::prefetch(&self.sets[set as usize]);
+        crate::cpu::prefetch(&self.sets[set as usize]);
         set
     }
 

@@ -1,10 +1,10 @@
 //! Signs of the largest magnitudes in one pass over memory.
 //!
-//! A sample tells between which two magnitudes the cut lies ([`bracket`]). The pass packs the signs of what is above both,
-//! writes down what is between, and makes the moments of each block while it is in the cache. Then the cut is found among the
-//! few that are between, and the signs of those that it keeps are added. What the sample cannot tell has no answer here;
-//! the answer depends on neither the sample nor the number of threads. Memory beyond the signs: 10 bytes for each item
-//! between, about one in a hundred.
+//! A sample tells between which two magnitudes the cut lies ([`bracket`]). The pass makes the moments of the blocks of a task
+//! (256 KiB of float32, which stay in the second cache), packs the signs of what is above both magnitudes and writes down
+//! what is between. Then the cut is found among the few that are between, and the signs of those that it keeps are added.
+//! What the sample cannot tell has no answer here; the answer depends on neither the sample nor the number of threads.
+//! Memory beyond the signs: 24 bytes for each item between, about one in a hundred.
 
 use super::{Signs, TernarizeError};
 use crate::bits::{WORD, bytes_of, magnitude_masks};
@@ -16,9 +16,6 @@ use crate::real::Real;
 use crate::sums::BLOCK;
 use crate::{tasks, threads};
 use rayon::prelude::*;
-
-/// Items read by one step after the other before the next are fetched.
-const CACHED: usize = 4 * BLOCK;
 
 /// What one pass finds of parts.
 pub(super) struct Sifted<T: Real> {
@@ -55,8 +52,8 @@ pub(super) fn sift<T: Real>(
         tasks.push(found);
     }
     let above: u64 = tasks.iter().flatten().map(|task| task.above).sum();
-    let mut between = Vec::with_capacity(tasks.iter().flatten().map(|task| task.ranks.len()).sum());
-    tasks.iter().flatten().for_each(|task| between.extend_from_slice(&task.ranks));
+    let mut between = Vec::with_capacity(tasks.iter().flatten().map(|task| task.found.len()).sum());
+    tasks.iter().flatten().for_each(|task| between.extend(task.found.iter().map(|found| found.rank())));
     let Some(cut) = bracket::cut_between(keep, above, &mut between) else { return Ok(None) };
 
     let (mut rest, threshold) = (cut.clone(), cut.threshold());
@@ -65,13 +62,13 @@ pub(super) fn sift<T: Real>(
         let found: Vec<(Task, u64)> = found
             .into_iter()
             .map(|task| {
-                let equal = task.ranks.iter().filter(|&&rank| rank == threshold).count();
+                let equal = task.found.iter().filter(|found| found.rank() == threshold).count();
                 (task, rest.take(equal as u64))
             })
             .collect();
-        let added = each_task(x, own, job, |x, signs| {
+        let added = each_task(x, own, job, |_, signs| {
             let (task, equal) = &found[signs.task];
-            task.add_kept(x, threshold, *equal, signs)
+            task.add_kept(threshold, *equal, signs)
         })?;
         nonzeros += added.into_iter().sum::<u64>();
     }
@@ -107,15 +104,33 @@ fn each_task<T: Real, R: Send>(
     })
 }
 
+/// An item between the bounds.
+#[derive(Clone, Copy)]
+struct Found {
+    /// Twice the rank, and 1 for a negative item.
+    rank_and_sign: u64,
+    /// Where in the task it is.
+    place: u16,
+}
+
+impl Found {
+    fn rank(self) -> u64 {
+        self.rank_and_sign >> 1
+    }
+
+    fn is_negative(self) -> bool {
+        self.rank_and_sign & 1 == 1
+    }
+}
+
 /// What a task found.
 #[derive(Default)]
 struct Task {
     blocks: Vec<Moments>,
     /// Items above both bounds, whose signs are packed.
     above: u64,
-    /// Ranks of the items between, and where in the task they are.
-    ranks: Vec<u64>,
-    places: Vec<u16>,
+    /// The items between, in order.
+    found: Vec<Found>,
     /// More are between than the sample said.
     crowded: bool,
 }
@@ -123,19 +138,14 @@ struct Task {
 fn sift_task<T: Real>(x: &[T], bounds: [u64; 2], signs: Place) -> Task {
     let cpu = Cpu::current();
     let mut task = Task { blocks: Vec::with_capacity(x.len().div_ceil(BLOCK)), ..Task::default() };
-    let masks = signs.positive.chunks_mut(CACHED / 8).zip(signs.negative.chunks_mut(CACHED / 8));
-    for ((i, x), (positive, negative)) in x.chunks(CACHED).enumerate().zip(masks) {
-        moments::of_blocks(cpu, x, &mut task.blocks);
-        if !task.crowded {
-            pack(cpu, &mut task, i * CACHED, x, bounds, [positive, negative]);
-        }
-    }
+    moments::of_blocks(cpu, x, &mut task.blocks);
+    pack(cpu, &mut task, x, bounds, [signs.positive, signs.negative]);
     task
 }
 
 vectorized! {
-    /// Packs the signs of the items from place `at` on that are above the bounds, and notes those between.
-    fn pack<T: Real>(cpu: Cpu, task: &mut Task, at: usize, x: &[T], bounds: [u64; 2], signs: [&mut [u8]; 2]) {
+    /// Packs the signs of the items that are above the bounds, and notes those between.
+    fn pack<T: Real>(cpu: Cpu, task: &mut Task, x: &[T], bounds: [u64; 2], signs: [&mut [u8]; 2]) {
         let ([low, high], [positive, negative]) = (bounds, signs);
         let masks = positive.chunks_mut(WORD / 8).zip(negative.chunks_mut(WORD / 8));
         for ((i, items), (positive, negative)) in x.chunks(WORD).enumerate().zip(masks) {
@@ -146,29 +156,32 @@ vectorized! {
             negative.copy_from_slice(&(above & below_zero).to_le_bytes()[..negative.len()]);
             while between != 0 {
                 let place = between.trailing_zeros() as usize;
-                task.ranks.push(items[place].magnitude());
-                task.places.push((at + i * WORD + place) as u16);
+                let rank_and_sign = items[place].magnitude() << 1 | below_zero >> place & 1;
+                task.found.push(Found { rank_and_sign, place: (i * WORD + place) as u16 });
                 between &= between - 1;
             }
+            if task.found.len() > bracket::CROWDED {
+                task.crowded = true;
+                return;
+            }
         }
-        task.crowded = task.ranks.len() > bracket::CROWDED;
     }
 }
 
 impl Task {
     /// Adds the signs of those between that are above the threshold, and of the first `equal` at it; returns how many are not 0.
-    fn add_kept<T: Real>(&self, x: &[T], threshold: u64, mut equal: u64, signs: Place) -> u64 {
+    fn add_kept(&self, threshold: u64, mut equal: u64, signs: Place) -> u64 {
         let mut nonzeros = 0;
-        for (&rank, &place) in self.ranks.iter().zip(&self.places) {
+        for found in &self.found {
+            let rank = found.rank();
             let at_threshold = rank == threshold;
             let kept = rank > threshold || at_threshold && equal > 0;
             equal -= u64::from(at_threshold && kept);
             // A zero has no sign even where it is kept.
             let has_sign = kept && rank > 0;
-            let place = usize::from(place);
-            let is_negative = x[place] < T::default();
-            signs.positive[place / 8] |= u8::from(has_sign && !is_negative) << (place % 8);
-            signs.negative[place / 8] |= u8::from(has_sign && is_negative) << (place % 8);
+            let place = usize::from(found.place);
+            signs.positive[place / 8] |= u8::from(has_sign && !found.is_negative()) << (place % 8);
+            signs.negative[place / 8] |= u8::from(has_sign && found.is_negative()) << (place % 8);
             nonzeros += u64::from(has_sign);
         }
         nonzeros
