@@ -114,6 +114,7 @@ export interface NativeCorpusRecipes {
     places: NativePlaces,
     order: Uint32Array,
     output: NativeOutput | undefined,
+    state: NativeState | undefined,
     threads: number | undefined,
     job: NativeJob,
   ): Promise<NativeWritten>
@@ -130,6 +131,7 @@ export interface NativeCorpusRecipes {
       hash: boolean
       threads: number | undefined
     },
+    state: NativeState | undefined,
     job: NativeJob,
   ): Promise<NativePlaces>
   writePlaceScores(

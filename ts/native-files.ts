@@ -42,6 +42,10 @@ export interface NativeState {
   markCommit(): Promise<void>
   /** Whether the interrupted run had come to that. */
   hasCommitMark(): boolean
+  /** Keeps a result under a name: lower-case letters. */
+  keep(name: string, bytes: Uint8Array): Promise<void>
+  /** What the interrupted run kept under a name. */
+  kept(name: string): Promise<Uint8Array | null>
   /** Removes it: the run is done. */
   finish(): Promise<void>
   /** Lets go of it: it stays for the next run. */

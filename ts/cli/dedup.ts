@@ -100,7 +100,7 @@ const semantic: Method = {
   ],
   async dedup(inputs, options) {
     const { dedupFilesSemantic } = await import('../corpus/index.js')
-    const refused = (['against', 'memory', 'resume'] as const).find((name) => options[name] !== undefined)
+    const refused = (['against', 'memory'] as const).find((name) => options[name] !== undefined)
     if (refused) throw new UsageError(`--${refused} is no option of the method semantic`)
     return dedupFilesSemantic(inputs, options)
   },

@@ -8,7 +8,7 @@ import { Command, Option } from 'commander'
 import type { MixedFiles, MixFilesOptions } from '../corpus/index.js'
 import { formatCount, formatDuration, formatPlural, formatShare } from '../format.js'
 import { UsageError } from './failures.js'
-import { stoppable } from './interrupts.js'
+import { addResume, stoppable } from './interrupts.js'
 import { groupTargets } from './methods.js'
 import { parseCount, parseProportions, parseSeed } from './numbers.js'
 import { showProgress } from './progress.js'
@@ -61,6 +61,7 @@ export function mixCommand(words: readonly string[]): Command {
   )
   output(reportOption('what was mixed'))
   output(new Option('--force', 'replace outputs that exist'))
+  output(new Option('--resume', 'go on with an interrupted run of the same options and files'))
   output(new Option('--dry-run', 'read and draw, but write nothing except the report that --report asks for'))
   addRunOptions(addReadOptions(command)).addHelpText('after', NOTES)
   return command.action(async (sources: string[], given: Given) => {
@@ -88,6 +89,8 @@ async function mix(
     } finally {
       progress.stop()
     }
+  }).catch((error: unknown) => {
+    throw addResume(error, words)
   })
   if (!quiet) for (const message of mixed.bad) tell(`skipped: ${message}`)
   if (json) print(JSON.stringify(summarize(mixed, report)))

@@ -9,13 +9,13 @@ import { checkCount, checkNumber, checkOptions, parseSeed, type Seed } from '../
 import { DEDUP_OPTIONS, type FileDedupOptions, type FileSources, planDedup } from './dedup-files-options.js'
 import { surveyGroups } from './dedup-files-report.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
-import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
+import { checkSource, printFiles, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 import { runOnFiles } from './files.js'
 import { openPlaces } from './places.js'
 
 /** What {@link dedupFilesSemantic} is told. */
 export interface SemanticFileOptions
-  extends Omit<FileDedupOptions, 'against' | 'memory' | 'resume'>,
+  extends Omit<FileDedupOptions, 'against' | 'memory'>,
     Pick<VectorFileOptions, 'embeddings' | 'vectors' | 'vectorsName'> {
   /** The cosine from which on documents are duplicates, above 0, at most 1. Default 0.95. */
   threshold?: number
@@ -26,7 +26,7 @@ export interface SemanticFileOptions
 }
 
 const KNOWN = [
-  ...DEDUP_OPTIONS.filter((name) => name !== 'against' && name !== 'memory' && name !== 'resume'),
+  ...DEDUP_OPTIONS.filter((name) => name !== 'against' && name !== 'memory'),
   'embeddings',
   'vectors',
   'vectorsName',
@@ -44,7 +44,7 @@ const ITERATIONS = 20
  * `threshold` are linked; a group is what links join. O(records * k * dimensions) for each of at most 20 iterations, and
  * O(records^2 / k * dimensions) to compare; pairs that lie in different clusters are not found.
  *
- * Memory: the vectors, three times, and 60 bytes a record. An interrupted run is run again from its start.
+ * Memory: the vectors, three times, and 60 bytes a record.
  * @param inputs - the files, see {@link FileSources}
  * @throws TamisError `threshold`, `k`, `embeddings`, `vectors`, what {@link kernels.kMeans} throws of rows without a direction,
  * and what {@link dedupFilesExact} throws of files
@@ -65,10 +65,23 @@ export async function dedupFilesSemantic(
   return runOnFiles(o, async (run) => {
     const pool = await run.open(plan.patterns)
     const sources = sourcesOf(plan, pool)
-    const places = await openPlaces(run, plan, [pool], undefined)
+    const { normalize: _normalize, ...vectors } = source.told
+    const places = await openPlaces(run, plan, [pool], {
+      tamis: native.version(),
+      unicode: native.unicodeVersion(),
+      method: 'semantic',
+      ...run.read,
+      ...vectors,
+      threshold,
+      k: given,
+      seed: String(seed),
+      scope: plan.local,
+      sources,
+      files: await printFiles(source.files),
+    })
     run.begin('mark', bytesOf(pool))
     const wanted = { vector: source.field, number: undefined, hash: true, threads: run.threads }
-    const found = await run.work((job) => native.findPlaces(pool, wanted, job))
+    const found = await run.work((job) => native.findPlaces(pool, wanted, run.state, job))
     const x = await vectorsOf(run, found, source)
     const records = found.records()
     if (given !== undefined && given > records) {
@@ -77,7 +90,9 @@ export async function dedupFilesSemantic(
     const k = given ?? Math.max(1, Math.floor(Math.sqrt(records / 10)))
     run.begin('link', 0)
     const clustering = { k, spherical: true, maxIterations: ITERATIONS, seed, signal: o.signal }
-    const labels = records === 0 ? new Uint32Array() : (await kMeans(x, clustering)).labels.data
+    const labels = await run.once('labels', Uint32Array, async () =>
+      records === 0 ? new Uint32Array() : (await kMeans(x, clustering)).labels.data,
+    )
     const similar = { threshold, sources: plan.local ? sources : undefined }
     const duplicates = await run.work((job) => native.findSimilar(found, x.data, labels, similar, job))
     const survey = await surveyGroups(run, duplicates, sources)
@@ -88,7 +103,6 @@ export async function dedupFilesSemantic(
     const written = run.hold(
       await run.work((job) => native.writeChosen(pool, chosen, places.output, how, undefined, job)),
     )
-    const { normalize: _normalize, ...vectors } = source.told
     const seen = [
       { files: found.files(), bad: found.bad(), bytesRead: found.bytesRead(), hashes: found.hashes() },
     ]

@@ -2,6 +2,7 @@
  * Selection from files by the records' embeddings: from clusters, by distance from prototypes, as far apart as can be.
  * @module
  */
+import { stat } from 'node:fs/promises'
 import { TamisError } from '../errors.js'
 import { farthestFirst } from '../kernels/index.js'
 import { native } from '../native.js'
@@ -122,19 +123,21 @@ export async function selectFilesByClusters(
     settings,
     field,
     'Quality',
-    async ({ x, numbers, places, count, signal }) => {
+    async ({ run, vectors, numbers, places, count, signal }) => {
       const worth: Tensor | undefined = numbers && { type: 'float64', dims: [numbers.length], data: numbers }
-      const { indices } = await selectDiverse(x, {
-        count,
-        clusters,
-        temper,
-        allocation,
-        seed,
-        quality: worth,
-        ...(signal && { signal }),
+      const rows = await run.once('rows', Uint32Array, async () => {
+        const { indices } = await selectDiverse(await vectors(), {
+          count,
+          clusters,
+          temper,
+          allocation,
+          seed,
+          quality: worth,
+          ...(signal && { signal }),
+        })
+        return indices.data
       })
       const scores = numbers && new Float32Array(numbers)
-      const rows = indices.data
       const of = numbers ? rows : new Uint32Array(0)
       return { chosen: places.choose(rows, gather(numbers, of, rows.length)), scores }
     },
@@ -160,11 +163,14 @@ export async function selectFilesByPrototypes(
   const settings = { clusters, keep: easy ? 'easy' : 'hard', seed: String(parseSeed(seed)) }
   const score = 'Distance from the nearest prototype'
   return selectByVectors(raw, o, 'prototypes', settings, undefined, score, async (pool) => {
-    const { x, places, plan, count, signal } = pool
-    const { scores } = await prototypeScores(x, { clusters, seed, ...(signal && { signal }) })
+    const { run, vectors, places, plan, count, signal } = pool
+    const scores = await run.once('scores', Float32Array, async () => {
+      const found = await prototypeScores(await vectors(), { clusters, seed, ...(signal && { signal }) })
+      return found.scores.data
+    })
     const { unit, value } = plan.amount
     const by = unit === 'tokens' || unit === 'bytes' ? { unit, value } : { unit: 'records', value: count }
-    return { chosen: places.chooseBest(scores.data, easy, by.unit, by.value, EXAMPLES), scores: scores.data }
+    return { chosen: places.chooseBest(scores, easy, by.unit, by.value, EXAMPLES), scores }
   })
 }
 
@@ -193,16 +199,18 @@ export async function selectFilesByDistance(
     settings,
     undefined,
     undefined,
-    async ({ x, places, count, signal }) => {
-      const { indices } = await farthestFirst(x, {
-        k: count,
-        metric,
-        start,
-        minDistance,
-        seed,
-        ...(signal && { signal }),
+    async ({ run, vectors, places, count, signal }) => {
+      const rows = await run.once('rows', Uint32Array, async () => {
+        const { indices } = await farthestFirst(await vectors(), {
+          k: count,
+          metric,
+          start,
+          minDistance,
+          seed,
+          ...(signal && { signal }),
+        })
+        return indices.slice().sort()
       })
-      const rows = indices.slice().sort()
       return { chosen: places.choose(rows, new Float64Array(rows.length)), scores: undefined }
     },
   )
@@ -210,7 +218,8 @@ export async function selectFilesByDistance(
 
 /** The records with their vectors. */
 interface Pool {
-  x: Tensor<'float32'>
+  run: FileRun<SelectionPass>
+  vectors: () => Promise<Tensor<'float32'>>
   numbers: Float64Array | undefined
   places: NativePlaces
   plan: SelectionPlan
@@ -237,19 +246,27 @@ async function selectByVectors(
   checkStandardInput(patterns, plan.resume)
   return runOnFiles(o, async (run: FileRun<SelectionPass>) => {
     const corpus = await run.open(patterns)
-    const places = await openPlaces(run, plan, [corpus], undefined)
+    const used = { ...amountOf(plan), addScores: plan.addScores, ...source.told, ...settings }
+    const places = await openPlaces(run, plan, [corpus], {
+      tamis: native.version(),
+      unicode: native.unicodeVersion(),
+      method,
+      ...run.read,
+      ...used,
+      scores: plan.scores !== undefined,
+      vectors: await printFiles(source.files),
+    })
     run.begin(
       'read',
       corpus.inputs().reduce((sum, input) => sum + input.bytes, 0),
     )
     const wanted = { vector: source.field, number: quality, hash: true, threads: run.threads }
-    const found = await run.work((job) => native.findPlaces(corpus, wanted, job))
-    const n = found.records()
-    const x = await vectorsOf(run, found, source)
-    const count = countOf(plan, n)
+    const found = await run.work((job) => native.findPlaces(corpus, wanted, run.state, job))
+    const count = countOf(plan, found.records())
     run.begin('choose', 0)
     const numbers = quality === undefined ? undefined : found.takeNumbers()
-    const pool = { x, numbers, places: found, plan, count, signal: o.signal }
+    const vectors = () => vectorsOf(run, found, source)
+    const pool = { run, vectors, numbers, places: found, plan, count, signal: o.signal }
     const { chosen, scores } = await choose(pool)
     run.check()
     const written = await writeChosen(run, plan, places, corpus, chosen, {
@@ -264,7 +281,7 @@ async function selectByVectors(
     return completeSelection(run, places, corpus, selected, {
       method,
       score: scores && score,
-      options: { ...amountOf(plan), addScores: plan.addScores, ...source.told, ...settings },
+      options: used,
       targets: [],
     })
   })
@@ -273,11 +290,6 @@ async function selectByVectors(
 /** What such a method cannot do is said before a file is touched. */
 function checkPlan(plan: SelectionPlan, method: string, scored: boolean): void {
   const refuse = (message: string) => new TamisError('ERR_TAMIS_RANGE', message)
-  if (plan.resume) {
-    throw refuse(
-      `resume: the method ${method} looks at all vectors at once and keeps nothing of an interrupted run: run it again without resume (--resume)`,
-    )
-  }
   const { unit } = plan.amount
   if (method !== 'prototypes' && (unit === 'tokens' || unit === 'bytes')) {
     throw refuse(`${unit}: the method ${method} keeps a number of records: give count or fraction`)
@@ -315,6 +327,16 @@ export function checkSource(
   const files = checkPaths('vectors', o.vectors)
   const name = o.vectorsName === undefined ? undefined : checkName('vectorsName', o.vectorsName)
   return { field: undefined, files, name, normalize, told: { vectors: files, vectorsName: name, normalize } }
+}
+
+/** By what it is seen that files of vectors are those of an interrupted run: path, bytes, time of change. @hidden */
+export async function printFiles(files: readonly string[] | undefined): Promise<unknown[]> {
+  const print = async (path: string) => {
+    // What cannot be read is told by who reads it.
+    const found = await stat(path, { bigint: true }).catch(() => undefined)
+    return found && [path, String(found.size), String(found.mtimeNs)]
+  }
+  return Promise.all((files ?? []).map(print))
 }
 
 /** A vector for each record. @hidden */

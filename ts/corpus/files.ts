@@ -177,6 +177,23 @@ export class FileRun<Pass extends string = string> extends AttendedRun<FileProgr
     }
   }
 
+  /**
+   * What `make` gives, kept for the next run if this one is cut short later: of an interrupted run, what that one had kept.
+   * @param name - lower-case letters
+   */
+  async once<T extends Uint32Array | Float32Array>(
+    name: string,
+    type: new (buffer: ArrayBufferLike, byteOffset: number, length: number) => T,
+    make: () => Promise<T>,
+  ): Promise<T> {
+    const kept = this.state?.resumed() ? await this.state.kept(name) : null
+    if (kept) return new type(kept.buffer, kept.byteOffset, kept.byteLength / 4)
+    const made = await make()
+    this.check()
+    await this.state?.keep(name, new Uint8Array(made.buffer, made.byteOffset, made.byteLength))
+    return made
+  }
+
   protected progress(): FileProgress<Pass> | undefined {
     if (!this.#pass) return undefined
     const { name, bytes, records, totalBytes } = this.#pass

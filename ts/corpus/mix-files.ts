@@ -29,6 +29,8 @@ export interface MixFilesOptions extends FileOptions<MixPass> {
   seed?: Seed
   /** The mixture: `.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`, and of text files `.txt`. Needed but in a dry run. */
   out?: string
+  /** Go on with an interrupted run of the same options on the same files: what it read is not read again. Default false. */
+  resume?: boolean
   /** Replace an output that exists. Default false. */
   force?: boolean
   /** Work everything out, write nothing. Default false. */
@@ -66,12 +68,12 @@ export type MixedSources =
   | readonly (string | readonly string[])[]
   | Readonly<Record<string, string | readonly string[]>>
 
-const OPTIONS = ['epochs', 'proportions', 'by', 'total', 'seed', 'out', 'force', 'dryRun'] as const
+const OPTIONS = ['epochs', 'proportions', 'by', 'total', 'seed', 'out', 'resume', 'force', 'dryRun'] as const
 
 /**
  * Mixes the records of several sources into one file, in the order that {@link mixSources} gives. Records keep all their fields. A pass
  * over the files finds the records, a second decodes those of the mixture into a temporary file beside the output, from
- * which they are put in order. Memory: 52 bytes a record and 12 a record of the mixture; the same bytes for any number of threads.
+ * which they are put in order. An interrupted run can be gone on with. Memory: 52 bytes a record and 12 a record of the mixture; the same bytes for any number of threads.
  * @param sources - one pattern (path, glob, folder) a source, or several, or by name
  * @throws TamisError what {@link mixSources} throws of `proportions`, `total` and (as weights) `epochs`; `out`; of files what
  * {@link selectFilesByImportance} throws
@@ -91,7 +93,7 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
   const plan = {
     output: planOutput(o, dryRun),
     side: undefined,
-    resume: false,
+    resume: checkBoolean('resume', o.resume, false),
     force: checkBoolean('force', o.force, false),
     dryRun,
   }
@@ -105,17 +107,26 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
     throw new TamisError('ERR_TAMIS_RANGE', "by: 'tokens' needs proportions")
   }
   const patterns = groups.flatMap((group) => group.patterns)
-  checkStandardInput(patterns, false)
+  checkStandardInput(patterns, plan.resume)
   return runOnFiles(o, async (run) => {
     const pool = await run.open(patterns)
-    const places = await openPlaces(run, plan, [pool], undefined)
+    const { epochs, proportions, total } = o
+    const used = { epochs, proportions, by, total, seed: String(seed) }
+    const places = await openPlaces(run, plan, [pool], {
+      tamis: native.version(),
+      unicode: native.unicodeVersion(),
+      method: 'mix',
+      ...run.read,
+      ...used,
+      sources: groups,
+    })
     run.begin(
       'read',
       pool.inputs().reduce((sum, input) => sum + input.bytes, 0),
     )
     const { threads } = run
     const wanted = { vector: undefined, number: undefined, hash: true, threads }
-    const found = await run.work((job) => native.findPlaces(pool, wanted, job))
+    const found = await run.work((job) => native.findPlaces(pool, wanted, run.state, job))
     const files = found.files()
     const counted = countSources(pool, files, groups)
     const mean = (t: { records: number; tokens: number }) => (t.records === 0 ? 0 : t.tokens / t.records)
@@ -137,13 +148,14 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
     )
     run.begin('write', places.output ? found.mixtureBytes(order) : 0)
     const written = run.hold(
-      await run.work((job) => native.writeMixture(pool, found, order, places.output, threads, job)),
+      await run.work((job) =>
+        native.writeMixture(pool, found, order, places.output, run.state, threads, job),
+      ),
     )
     const told = tell(counted, mixed, counts)
     const outputs = written.files()
-    const { epochs, proportions, total } = o
     const report = reportMix(run, pool, {
-      options: { epochs, proportions, by, total, seed: String(seed) },
+      options: used,
       by,
       proportions,
       files,

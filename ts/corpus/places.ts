@@ -37,14 +37,14 @@ export function planOutput(o: { out?: string; outDir?: string }, dryRun: boolean
 
 /**
  * Takes hold of the places that are written, so that what must not be replaced stops a run before its first pass.
- * @param fingerprint - what the results depend on besides the files; none: an interrupted run leaves nothing to go on from
+ * @param fingerprint - what the results depend on besides the files
  * @hidden
  */
 export async function openPlaces<Pass extends string>(
   run: FileRun<Pass>,
   plan: OutputPlan,
   corpora: NativeCorpus[],
-  fingerprint: Record<string, unknown> | undefined,
+  fingerprint: Record<string, unknown>,
 ): Promise<Places> {
   if (plan.dryRun || !plan.output) return { output: undefined, force: plan.force }
   const { path, folder } = plan.output
@@ -59,14 +59,12 @@ export async function openPlaces<Pass extends string>(
       )
     }
   }
-  if (fingerprint) {
-    const lines = Object.entries(fingerprint).map(
-      ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
-    )
-    run.state = await native.openState(path, lines.join('\n'), corpora, plan.resume)
-  }
+  const lines = Object.entries(fingerprint).map(
+    ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
+  )
+  run.state = await native.openState(path, lines.join('\n'), corpora, plan.resume)
   // What lies there may be this very run's, cut short while it was being put in place.
-  const force = plan.force || run.state?.hasCommitMark() === true
+  const force = plan.force || run.state.hasCommitMark()
   if (side !== undefined) checkSideFile(side.name, side.path, force, side.endings)
   return { output: run.hold(await native.openOutput(path, folder, force)), force }
 }

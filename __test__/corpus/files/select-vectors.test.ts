@@ -172,7 +172,6 @@ test('what does not fit is refused before anything is written', async (t) => {
   const clusters = (o: object) =>
     corpus.selectFilesByClusters(raw, { out, count: 5, embeddings: 'deep.vector', ...o })
   const range = (message: RegExp) => ({ code: 'ERR_TAMIS_RANGE', message })
-  await t.throwsAsync(clusters({ resume: true }), range(/resume: the method kmq .*without resume/))
   await t.throwsAsync(
     clusters({ count: undefined, tokens: 50 }),
     range(/tokens: the method kmq keeps a number/),

@@ -70,6 +70,20 @@ impl State {
         Ok(state.resumed() && state.get(COMMIT, 0).is_some())
     }
 
+    /// Keeps a result of the run under a name: lower-case letters.
+    #[napi]
+    pub fn keep<'env>(&self, env: &'env Env, name: String, bytes: &[u8]) -> Result<Object<'env>> {
+        let (state, bytes) = (self.get()?, bytes.to_vec());
+        promise(env, None, move |_| Ok(state.put(&name, 0, &bytes)?), |()| ())
+    }
+
+    /// What the interrupted run kept under a name.
+    #[napi]
+    pub fn kept<'env>(&self, env: &'env Env, name: String) -> Result<Object<'env>> {
+        let state = self.get()?;
+        promise(env, None, move |_| Ok(state.get(&name, 0)), |found| found.map(Uint8Array::new))
+    }
+
     /// Removes it, unless somebody still works with it after an abort.
     #[napi]
     pub fn finish<'env>(&mut self, env: &'env Env) -> Result<Object<'env>> {

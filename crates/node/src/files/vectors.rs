@@ -66,15 +66,16 @@ pub struct Places {
     files: usize,
 }
 
-/// Goes through all records of a corpus.
+/// Goes through all records of a corpus; what a state has of it is not read again.
 #[napi]
 pub fn find_places<'env>(
     env: &'env Env,
     corpus: &Corpus,
     options: PlaceOptions,
+    state: Option<&State>,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let corpus = corpus.get()?;
+    let (corpus, state) = (corpus.get()?, shared(state)?);
     let files = corpus.inputs.len();
     let work = move |job: &tamis_kernels::job::Job| {
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
@@ -83,7 +84,7 @@ pub fn find_places<'env>(
             number: options.number,
             threads: options.threads.map(|n| n as usize),
         };
-        Ok(find(&corpus.inputs, &corpus.shards, &read, &options, job)?)
+        Ok(find(&corpus.inputs, &corpus.shards, &read, &options, state.as_deref(), job)?)
     };
     job.begin();
     promise(env, Some(job), work, move |mut found| {
@@ -191,22 +192,26 @@ impl Places {
     }
 }
 
-/// Writes the records at these places, in this order, to the output, if there is one.
+/// Writes the records at these places, in this order, to the output, if there is one, by way of the state.
 #[napi]
+#[allow(clippy::too_many_arguments)]
 pub fn write_mixture<'env>(
     env: &'env Env,
     corpus: &Corpus,
     places: &Places,
     order: &[u32],
     output: Option<&mut Output>,
+    state: Option<&State>,
     threads: Option<u32>,
     job: &Job,
 ) -> Result<Object<'env>> {
     let (corpus, places, order) = (corpus.get()?, places.shared.clone(), order.to_vec());
+    let state = shared(state)?;
     let mut output = output.map(Output::take).transpose()?;
     let work = move |job: &tamis_kernels::job::Job| {
         let (inputs, read, threads) = (&corpus.inputs, &corpus.read, threads.map(|n| n as usize));
-        let inner = mix::write_mixture(inputs, read, &places, &order, output.as_mut(), threads, job)?;
+        let to = output.as_mut().zip(state.as_deref());
+        let inner = mix::write_mixture(inputs, read, &places, &order, to, threads, job)?;
         Ok(Written::new(inner, output))
     };
     job.begin();

@@ -1,6 +1,6 @@
 //! Writes records in an order of their own, each as often as it comes there: a mixture of sources.
 //!
-//! What the mixture needs is decoded once, in input order, into a temporary file of lines beside the output; its lines are then
+//! What the mixture needs is decoded once, in input order, into a temporary file of lines in the run's state; its lines are then
 //! put in the mixture's order. So every format can be mixed, none is decoded twice, and memory is 12 bytes a record beside the
 //! order. Disk: the decoded records, while it runs.
 
@@ -14,6 +14,7 @@ use crate::input::{Format, Input, Layout};
 use crate::ordered::for_each;
 use crate::record::{ReadOptions, TextUnit};
 use crate::sink::{Forms, Raw, Records, Sink};
+use crate::state::State;
 use memchr::memchr_iter;
 use std::fs::File;
 use std::io::Read;
@@ -39,29 +40,18 @@ impl Drop for Spool {
 }
 
 impl Spool {
-    fn create(beside: &Path) -> Result<Spool, Error> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let parent =
-            beside.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = beside.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        loop {
-            let number = NEXT.fetch_add(1, Relaxed);
-            let folder = parent.join(format!(".{name}.{}-{number}.tamis-mix", std::process::id()));
-            match fs::create_private_folder(KIND, &folder) {
-                // A process of the same number that was killed left it.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                result => {
-                    return result
-                        .map(|()| Spool { folder })
-                        .map_err(|e| Error::io(parent, "create a folder in", e));
-                }
-            }
-        }
+    fn create(state: &State) -> Result<Spool, Error> {
+        let folder = state.scratch("mixing");
+        // What a killed run left under this name is nobody's: the state is locked.
+        fs::remove_folder(KIND, &folder)
+            .and_then(|()| fs::create_private_folder(KIND, &folder))
+            .map_err(|e| Error::io(state.folder(), "create a folder in", e))?;
+        Ok(Spool { folder })
     }
 }
 
-/// Writes the records at the places `order` into a single output file, whose commit is the caller's; without an output they are
-/// only counted. The job advances by the bytes of text decoded, and then by those written.
+/// Writes the records at the places `order` into a single output file, whose commit is the caller's, by way of the run's state;
+/// without an output they are only counted. The job advances by the bytes of text decoded, and then by those written.
 ///
 /// # Errors
 /// `ERR_TAMIS_RANGE` for a place that is not there, and what the formats refuse.
@@ -70,12 +60,12 @@ pub fn write_mixture(
     read: &ReadOptions,
     places: &Places,
     order: &[u32],
-    output: Option<&mut Output>,
+    output: Option<(&mut Output, &State)>,
     threads: Option<usize>,
     job: &Job,
 ) -> Result<Written, Error> {
     let mut written = Written { totals: places.totals_of(inputs.len(), order)?, ..Written::default() };
-    let Some(output) = output else { return Ok(written) };
+    let Some((output, state)) = output else { return Ok(written) };
     let Output::File(file) = &*output else {
         return Err(Error::range(
             "a mixture is one file: name it .jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt",
@@ -85,7 +75,7 @@ pub fn write_mixture(
     let is_text = Format::of(&target).is_some_and(|format| format.layout == Layout::Text);
     let (rows, lines_of) = distinct(order, places.records());
     let chosen = places.choose(&rows, &vec![0.0; rows.len()])?;
-    let spool = Spool::create(&target)?;
+    let spool = Spool::create(state)?;
     let path = spool.folder.join(if is_text { "records.txt" } else { "records.jsonl" });
     let mut decoded = Output::file(&path, false)?;
     let options = WriteOptions { order: 1, buckets: 1, add_scores: None, examples: 0, threads };

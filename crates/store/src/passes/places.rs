@@ -1,7 +1,8 @@
 //! Where every record of a corpus lies, with the numbers of its fields: for choices that look at all records at once.
 //!
-//! One pass, O(bytes), in parallel. Memory: 40 bytes a record, and its vector.
+//! One pass, O(bytes), in parallel. Memory: 40 bytes a record, and its vector. What a state keeps of a shard takes as much disk.
 
+use super::blob::{Reader, Writer};
 use super::choose::{Chosen, Pick};
 use super::heap::{Best, Budget, Candidate, share_out};
 use super::score::{SAMPLE_STREAM, Sample};
@@ -13,6 +14,7 @@ use crate::json::{FieldPath, numbers_of};
 use crate::ordered::for_each_block;
 use crate::record::{ReadOptions, Record};
 use crate::scores::ScoresWriter;
+use crate::state::State;
 use crate::vectors::columns::{each_numbers, find_numbers};
 use crate::vectors::no_vector;
 use std::path::Path;
@@ -33,7 +35,7 @@ pub struct PlaceOptions {
 
 /// Where a record lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+pub(super) struct Place {
     /// Among the good records of its file.
     ordinal: u64,
     offset: u64,
@@ -47,7 +49,7 @@ struct Place {
 #[derive(Debug, Default)]
 pub struct Places {
     pub seen: Seen,
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     /// Numbers of a vector.
     pub width: usize,
     /// [records, width], until somebody takes them.
@@ -70,30 +72,46 @@ struct Worker {
     read: Vec<f64>,
 }
 
-/// Goes through all records of `inputs`.
+/// The phase of a run that finds places.
+const PHASE: &str = "places";
+
+/// Goes through all records of `inputs`; finished shards found in `state` are not read again.
 pub fn find_places(
     inputs: &[Input],
     shards: &[Shard],
     read: &ReadOptions,
     options: &PlaceOptions,
+    state: Option<&State>,
     job: &Job,
 ) -> Result<Places, Error> {
     let fields = Fields::new(options);
     let width = fields.width(inputs, shards, read, job)?;
     let init = || Worker { tokens: NgramHasher::new(1, 1), scratch: Scratch::default(), read: Vec::new() };
     let mut all = Places { seen: Seen::new(inputs.len()), width, ..Places::default() };
-    let reader = BlockReader::new(inputs, shards, read, Start::default());
+    let first = state.map_or(0, |state| all.restore(shards, options, read.hash, state));
+    job.advance(shards[..first].iter().map(|s| s.bytes).sum(), all.seen.records());
+    let mut shard = Part::default();
+    let mut shard_start = all.ends();
+    let reader = BlockReader::new(inputs, &shards[first..], read, all.seen.start(shards, first));
     let work = |worker: &mut Worker, block: &Block| {
         fields.of_block(worker, &inputs[block.file() as usize], block, Some(width), job)
     };
     let fold = |block: &Block, mut found: Found| {
         job.advance(0, found.part.totals.records);
-        let before = all.seen.files[block.file() as usize].records;
+        let before = all.seen.files[block.file() as usize].records + shard.totals.records;
         found.places.iter_mut().for_each(|place| place.ordinal += before);
         all.places.append(&mut found.places);
         all.vectors.append(&mut found.vectors);
         all.numbers.append(&mut found.numbers);
-        all.seen.add(block.file(), found.part);
+        shard.add(found.part);
+        if block.ends_shard() {
+            if let Some(state) = state {
+                let blob = all.to_bytes(&shard, shard_start);
+                state.put(PHASE, (first + block.shard()) as u64, &blob)?;
+            }
+            shard_start = all.ends();
+            all.seen.add(block.file(), std::mem::take(&mut shard));
+        }
         Ok(())
     };
     for_each_block(&reader, options.threads, job, init, work, fold)?;
@@ -303,7 +321,85 @@ fn number_of(
     }
 }
 
+/// Numbers of records, of their vectors' items and of their numbers.
+type Ends = [usize; 3];
+
+/// Bytes of a place in a shard's blob.
+const PLACE: usize = 48;
+
+/// What a shard's blob holds.
+struct Kept {
+    part: Part,
+    places: Vec<Place>,
+    vectors: Vec<f32>,
+    numbers: Vec<f64>,
+}
+
+impl Kept {
+    /// Reads what [`Places::to_bytes`] wrote of records that have vectors of this width, and numbers or none.
+    fn read(bytes: &[u8], width: usize, numbered: bool, hash: bool) -> Option<Kept> {
+        let mut r = Reader::new(bytes);
+        let part = Part::read(&mut r, hash)?;
+        let place = |r: &mut Reader| {
+            Some(Place {
+                ordinal: r.u64()?,
+                offset: r.u64()?,
+                len: r.u64()?.try_into().ok()?,
+                text_bytes: r.u64()?.try_into().ok()?,
+                tokens: r.u64()?.try_into().ok()?,
+                file: r.u64()?.try_into().ok()?,
+            })
+        };
+        let places = (0..r.len(PLACE)?).map(|_| place(&mut r)).collect::<Option<Vec<Place>>>()?;
+        let vectors =
+            r.bytes()?.as_chunks().0.iter().map(|&item| f32::from_le_bytes(item)).collect::<Vec<f32>>();
+        let numbers = (0..r.len(8)?).map(|_| r.f64()).collect::<Option<Vec<f64>>>()?;
+        r.end()?;
+        let fits = places.len() as u64 == part.totals.records
+            && vectors.len() == places.len() * width
+            && numbers.len() == if numbered { places.len() } else { 0 };
+        fits.then_some(Kept { part, places, vectors, numbers })
+    }
+}
+
 impl Places {
+    fn ends(&self) -> Ends {
+        [self.places.len(), self.vectors.len(), self.numbers.len()]
+    }
+
+    /// The blob of a shard whose records are those from `start` on: what was seen of it (see [`Part::write`]), its places (their
+    /// number, six words each), the bytes of its vectors, its numbers.
+    fn to_bytes(&self, part: &Part, [place, vector, number]: Ends) -> Vec<u8> {
+        let mut w = Writer::default();
+        part.write(&mut w);
+        w.u64((self.places.len() - place) as u64);
+        for place in &self.places[place..] {
+            let Place { ordinal, offset, len, text_bytes, tokens, file } = *place;
+            for x in [ordinal, offset, len.into(), text_bytes.into(), tokens.into(), file.into()] {
+                w.u64(x);
+            }
+        }
+        w.u64((4 * (self.vectors.len() - vector)) as u64);
+        self.vectors[vector..].iter().for_each(|x| w.out.extend_from_slice(&x.to_le_bytes()));
+        w.u64((self.numbers.len() - number) as u64);
+        self.numbers[number..].iter().for_each(|&x| w.f64(x));
+        w.out
+    }
+
+    /// Takes in the finished shards at the front; returns how many there are.
+    fn restore(&mut self, shards: &[Shard], options: &PlaceOptions, hash: bool, state: &State) -> usize {
+        for (i, shard) in shards.iter().enumerate() {
+            let blob = state.get(PHASE, i as u64);
+            let kept = blob.and_then(|blob| Kept::read(&blob, self.width, options.number.is_some(), hash));
+            let Some(mut kept) = kept else { return i };
+            self.places.append(&mut kept.places);
+            self.vectors.append(&mut kept.vectors);
+            self.numbers.append(&mut kept.numbers);
+            self.seen.add(shard.file, kept.part);
+        }
+        shards.len()
+    }
+
     /// How many records there are.
     pub fn records(&self) -> usize {
         self.places.len()

@@ -6,7 +6,7 @@ use crate::passes::write::Example;
 
 fn places(inputs: &[Input], read: &ReadOptions, options: &PlaceOptions) -> Result<Places, String> {
     let shards = plan_shards(inputs, read).unwrap();
-    find_places(inputs, &shards, read, options, &Job::default()).map_err(|e| e.to_string())
+    find_places(inputs, &shards, read, options, None, &Job::default()).map_err(|e| e.to_string())
 }
 
 /// The record's number of every place.
@@ -127,6 +127,41 @@ fn vectors_and_numbers_come_with_the_records_and_bad_ones_are_told() {
 }
 
 #[test]
+fn places_go_on_behind_the_finished_shards() {
+    let dir = tempfile::tempdir().unwrap();
+    let inputs = corpus(dir.path(), &ALL, 60);
+    let read = ReadOptions { hash: true, ..options(300, 1500) };
+    let shards = plan_shards(&inputs, &read).unwrap();
+    assert!(shards.len() > 12);
+    let state = |resume| State::open(&dir.path().join("out"), &Fingerprint::default(), resume).unwrap();
+    // Fields that only some of the layouts have would be bad records of the others.
+    for wanted in [
+        PlaceOptions::default(),
+        PlaceOptions { vector: Some("id".into()), number: Some("id".into()), threads: Some(2) },
+    ] {
+        let find =
+            |state: Option<&State>, job: &Job| find_places(&inputs, &shards, &read, &wanted, state, job);
+        let whole = find(None, &Job::default()).unwrap();
+        assert_eq!(whole.vectors.len(), whole.width * 360);
+        for done in [0, 1, 5, shards.len() - 1, shards.len()] {
+            find(Some(&state(false)), &Job::default()).unwrap();
+            super::resume::cut(&dir, "places", done);
+            let again = find(Some(&state(true)), &Job::default()).unwrap();
+            assert_eq!((&again.places, &again.numbers), (&whole.places, &whole.numbers));
+            assert_eq!((&again.vectors, again.width), (&whole.vectors, whole.width));
+            assert_eq!((&again.seen.files, again.seen.hashes()), (&whole.seen.files, whole.seen.hashes()));
+            assert_eq!(again.seen.bytes_read, shards[done..].iter().map(|shard| shard.bytes).sum::<u64>());
+        }
+    }
+    // What was kept without vectors is of no use to a run that wants them.
+    let bare =
+        find_places(&inputs, &shards, &read, &PlaceOptions::default(), Some(&state(false)), &Job::default());
+    let wanted = PlaceOptions { vector: Some("id".into()), ..PlaceOptions::default() };
+    let found = find_places(&inputs, &shards, &read, &wanted, Some(&state(true)), &Job::default()).unwrap();
+    assert_eq!((bare.unwrap().vectors.len(), found.vectors.len()), (0, found.width * 360));
+}
+
+#[test]
 fn rated_records_go_on_behind_the_finished_shards() {
     let dir = tempfile::tempdir().unwrap();
     let inputs = corpus(dir.path(), &ALL, 60);
@@ -193,14 +228,23 @@ fn a_mixture_has_its_own_order_and_repeats() {
     let all = numbers(ALL.len(), 60);
     let order: Vec<u32> = (0..10_000u32).map(|i| i.wrapping_mul(2_654_435_761) % 300).collect();
     let want: Vec<usize> = order.iter().map(|&row| all[row as usize]).collect();
+    let state = State::open(&dir.path().join("mix"), &Fingerprint::default(), false).unwrap();
     for name in ["mix.jsonl", "mix.jsonl.gz", "mix.jsonl.zst", "mix.parquet"] {
         for threads in [Some(1), None] {
             let path = dir.path().join(name);
             let mut output = Output::file(&path, true).unwrap();
-            let written =
-                write_mixture(&inputs, &read, &found, &order, Some(&mut output), threads, &Job::default())
-                    .unwrap();
+            let written = write_mixture(
+                &inputs,
+                &read,
+                &found,
+                &order,
+                Some((&mut output, &state)),
+                threads,
+                &Job::default(),
+            )
+            .unwrap();
             output.commit("{\"tamis\":\"x\"}").unwrap();
+            assert!(!state.scratch("mixing").exists());
             assert_eq!(ids(&path), want, "{name}");
             assert_eq!(written.files[0].records, order.len() as u64);
             assert_eq!(written.totals.iter().map(|t| t.records).sum::<u64>(), order.len() as u64);
@@ -212,15 +256,15 @@ fn a_mixture_has_its_own_order_and_repeats() {
     };
     assert_eq!(bytes, of(&mut order.iter().copied()) + of(&mut (0..300)));
     assert!(found.mixture_bytes(&[360]).is_err());
-    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().contains("tamis-mix")), "{left:?}");
 
     let texts = corpus(dir.path(), &["a.txt", "b.txt.gz"], 20);
     let found = places(&texts, &read, &PlaceOptions::default()).unwrap();
     let order = [21, 0, 21, 39, 5];
     let path = dir.path().join("mix.txt");
     let mut output = Output::file(&path, true).unwrap();
-    write_mixture(&texts, &read, &found, &order, Some(&mut output), None, &Job::default()).unwrap();
+    // As a killed run leaves it.
+    std::fs::create_dir_all(state.scratch("mixing").join("more")).unwrap();
+    write_mixture(&texts, &read, &found, &order, Some((&mut output, &state)), None, &Job::default()).unwrap();
     output.commit("{\"tamis\":\"x\"}").unwrap();
     let lines: Vec<String> = order
         .iter()

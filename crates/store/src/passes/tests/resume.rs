@@ -5,7 +5,7 @@ fn state(dir: &TempDir, resume: bool) -> State {
 }
 
 /// The state without the results of shards from `shard` on.
-fn cut(dir: &TempDir, phase: &str, shard: usize) {
+pub(super) fn cut(dir: &TempDir, phase: &str, shard: usize) {
     let folder: PathBuf = crate::state::state_folder(&dir.path().join("out")).unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
