@@ -50,8 +50,7 @@ impl FromNapiValue for StringArray {
         let mut len = 0u32;
         // SAFETY: env and value are live handles of the call that napi-rs is converting arguments for.
         check_status!(unsafe { sys::napi_get_array_length(env, value, &mut len) })?;
-        let mut bytes: Vec<u8> = Vec::new();
-        let mut ends = Vec::with_capacity(len as usize);
+        let (mut texts, mut units) = (Texts::default(), Vec::new());
         // A handle scope of its own every so many elements keeps a long array from filling the call's scope.
         const HANDLES: u32 = 1024;
         let mut first = 0;
@@ -62,9 +61,7 @@ impl FromNapiValue for StringArray {
             let last = len.min(first + HANDLES);
             let wrong = (first..last).find_map(|i| {
                 // SAFETY: as above, inside the open scope.
-                let got = unsafe { push_element(env, value, i, &mut bytes) };
-                ends.push(bytes.len());
-                match got {
+                match unsafe { push_element(env, value, i, &mut units, &mut texts) } {
                     Ok(None) => None,
                     Ok(Some(kind)) => Some(Ok((i, kind))),
                     Err(error) => Some(Err(error)),
@@ -77,16 +74,12 @@ impl FromNapiValue for StringArray {
             }
             first = last;
         }
-        // SAFETY: the engine writes well-formed UTF-8, and every end lies between two strings.
-        Ok(StringArray(Ok(unsafe { Texts::from_parts_unchecked(bytes, ends) })))
+        Ok(StringArray(Ok(texts)))
     }
 }
 
-/// Units of UTF-16 up to which there is room for a string's longest possible form: asking how long it is takes as long as
-/// writing it.
-const LONG: usize = 1 << 20;
-
-/// Appends element `i` of the array as UTF-8; tells its kind if it is no string.
+/// Appends element `i` of the array; tells its kind if it is no string. It comes by way of UTF-16, in `units`: the engine copies
+/// that at the speed of memory, where it writes UTF-8 a character at a time.
 ///
 /// # Safety
 /// `env` and `array` are live handles on the JavaScript thread.
@@ -94,34 +87,27 @@ unsafe fn push_element(
     env: sys::napi_env,
     array: sys::napi_value,
     i: u32,
-    bytes: &mut Vec<u8>,
+    units: &mut Vec<u16>,
+    texts: &mut Texts,
 ) -> Result<Option<ValueType>> {
     let mut element = std::ptr::null_mut();
-    let mut units = 0usize;
-    // SAFETY: by the caller's promise; a null buffer asks for the length alone, which the engine knows in units of UTF-16.
+    let mut len = 0usize;
+    // SAFETY: by the caller's promise; a null buffer asks for the length alone.
     let status = unsafe {
         check_status!(sys::napi_get_element(env, array, i, &mut element))?;
-        sys::napi_get_value_string_utf16(env, element, std::ptr::null_mut(), 0, &mut units)
+        sys::napi_get_value_string_utf16(env, element, std::ptr::null_mut(), 0, &mut len)
     };
     if status != sys::Status::napi_ok {
         return Ok(Some(type_of!(env, element)?));
     }
-    let mut size = 3 * units;
-    if units > LONG {
-        // SAFETY: as above; this walks through the string.
-        check_status!(unsafe {
-            sys::napi_get_value_string_utf8(env, element, std::ptr::null_mut(), 0, &mut size)
-        })?;
+    // Node ends the copy with a zero.
+    if units.len() < len + 1 {
+        units.resize(len + 1, 0);
     }
-    let start = bytes.len();
-    bytes.reserve(size + 1);
-    let mut written = 0usize;
-    // SAFETY: size + 1 bytes are reserved behind `start` (Node ends the copy with a zero), and only what was
-    // written becomes part of the vector.
-    unsafe {
-        let end = bytes.as_mut_ptr().add(start).cast();
-        check_status!(sys::napi_get_value_string_utf8(env, element, end, size + 1, &mut written))?;
-        bytes.set_len(start + written);
-    }
+    // SAFETY: there is room for len + 1 units.
+    check_status!(unsafe {
+        sys::napi_get_value_string_utf16(env, element, units.as_mut_ptr(), len + 1, &mut len)
+    })?;
+    texts.push_utf16(&units[..len]);
     Ok(None)
 }
