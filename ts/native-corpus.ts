@@ -27,7 +27,7 @@ export interface NativePlaces {
   mixtureBytes(order: Uint32Array): number
   /** [records, width]; once. */
   takeVectors(): Float32Array
-  /** [records]; once. */
+  /** [records, fields]; once. */
   takeNumbers(): Float64Array
   files(): NativeFileTotals[]
   bad(): string[]
@@ -127,7 +127,7 @@ export interface NativeCorpusRecipes {
     corpus: NativeCorpus,
     options: {
       vector: string | undefined
-      number: string | undefined
+      numbers: string[]
       hash: boolean
       threads: number | undefined
     },

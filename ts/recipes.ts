@@ -170,7 +170,7 @@ export const recipes: readonly Recipe[] = [
     title: 'CoLoR-Filter: conditional loss reduction filtering',
     year: 2024,
     room: 'corpus',
-    functions: ['corpus.sequenceLoss', 'corpus.filterByLossReduction'],
+    functions: ['corpus.sequenceLoss', 'corpus.filterByLossReduction', 'corpus.selectFilesByLossReduction'],
     operations: ['topK'],
     state: 'done',
   },

@@ -25,6 +25,7 @@ const METHODS: [string, string[]][] = [
   ['prototypes', ['--keep', 'easy', '--seed', '3']],
   ['maxmin', ['--metric', 'euclidean', '--start', 'isolated']],
   ['zip-fit', ['--target', 'target.jsonl', '--level', '9', '--min-tokens', '10']],
+  ['color-filter', ['--prior-loss', 'worth', '--conditional-loss', 'id', '--scores', 's.parquet']],
   ['random', ['--seed', '5']],
 ]
 

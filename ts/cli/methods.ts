@@ -226,6 +226,28 @@ const zipFit: Method = {
   },
 }
 
+const colorFilter: Method = {
+  name: 'color-filter',
+  recipe: 'color-filter',
+  summary: 'records whose loss a language model fine-tuned on the target reduces most',
+  settings: [
+    {
+      flags: '--prior-loss <name>',
+      description: "field or column of each record's mean loss under the model; dots reach nested ones",
+      default: 'prior_loss',
+    },
+    {
+      flags: '--conditional-loss <name>',
+      description: 'field or column of its mean loss under the fine-tuned model',
+      default: 'conditional_loss',
+    },
+  ],
+  async select(raw, settings, options) {
+    const { selectFilesByLossReduction } = await import('../corpus/index.js')
+    return selectFilesByLossReduction(raw, { ...options, ...settings })
+  },
+}
+
 const random: Method = {
   name: 'random',
   summary: 'a random sample, to compare the others with',
@@ -237,7 +259,7 @@ const random: Method = {
 }
 
 /** All methods. */
-export const METHODS: readonly Method[] = [dsir, zipFit, kmq, prototypes, maxmin, random]
+export const METHODS: readonly Method[] = [dsir, zipFit, colorFilter, kmq, prototypes, maxmin, random]
 
 /** `NAME=FILE`; a path has no such beginning. */
 const NAMED = /^([\w.-]*\w[\w.-]*)=(.+)$/s

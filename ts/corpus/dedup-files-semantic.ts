@@ -9,8 +9,9 @@ import { checkCount, checkNumber, checkOptions, parseSeed, type Seed } from '../
 import { DEDUP_OPTIONS, type FileDedupOptions, type FileSources, planDedup } from './dedup-files-options.js'
 import { surveyGroups } from './dedup-files-report.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
-import { checkSource, printFiles, type VectorFileOptions, vectorsOf } from './embedded-files.js'
+import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 import { runOnFiles } from './files.js'
+import { printFiles } from './placed-files.js'
 import { openPlaces } from './places.js'
 
 /** What {@link dedupFilesSemantic} is told. */
@@ -80,7 +81,7 @@ export async function dedupFilesSemantic(
       files: await printFiles(source.files),
     })
     run.begin('mark', bytesOf(pool))
-    const wanted = { vector: source.field, number: undefined, hash: true, threads: run.threads }
+    const wanted = { vector: source.field, numbers: [], hash: true, threads: run.threads }
     const found = await run.work((job) => native.findPlaces(pool, wanted, run.state, job))
     const x = await vectorsOf(run, found, source)
     const records = found.records()

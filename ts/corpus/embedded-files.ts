@@ -2,39 +2,20 @@
  * Selection from files by the records' embeddings: from clusters, by distance from prototypes, as far apart as can be.
  * @module
  */
-import { stat } from 'node:fs/promises'
 import { TamisError } from '../errors.js'
 import { farthestFirst } from '../kernels/index.js'
 import { native } from '../native.js'
 import type { NativePlaces } from '../native-corpus.js'
-import type { NativeChosen } from '../native-files.js'
 import { checkBoolean, checkOneOf, checkOptions, parseSeed, type Seed } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { selectDiverse } from './diversify-conquer.js'
-import {
-  checkName,
-  checkPatterns,
-  checkStandardInput,
-  FILE_OPTIONS,
-  type FileRun,
-  runOnFiles,
-} from './files.js'
-import { openPlaces } from './places.js'
-import { amountOf } from './scored-files.js'
-import {
-  completeSelection,
-  EXAMPLES,
-  type FileSelection,
-  SAMPLE,
-  type Selected,
-  totalsOf,
-  writeChosen,
-} from './select-files.js'
+import { checkName, FILE_OPTIONS, type FileRun } from './files.js'
+import { type Choice, chooseBest, type Pool, selectByPlaces } from './placed-files.js'
+import type { FileSelection } from './select-files.js'
 import {
   type FileSelectionOptions,
   planSelection,
   SELECTION_OPTIONS,
-  type SelectionPass,
   type SelectionPlan,
 } from './select-files-options.js'
 import { prototypeScores } from './ssl-prototypes.js'
@@ -116,14 +97,12 @@ export async function selectFilesByClusters(
   const { clusters, quality, temper, allocation, seed, ...o } = checkOptions('options', options, known)
   const field = quality === undefined ? undefined : checkName('quality', quality)
   const settings = { clusters, quality, temper, allocation, seed: String(parseSeed(seed)) }
-  return selectByVectors(
-    raw,
-    o,
-    'kmq',
+  return selectByVectors(raw, o, {
+    method: 'kmq',
     settings,
-    field,
-    'Quality',
-    async ({ run, vectors, numbers, places, count, signal }) => {
+    quality: field,
+    score: 'Quality',
+    async choose({ run, vectors, numbers, places, count, signal }) {
       const worth: Tensor | undefined = numbers && { type: 'float64', dims: [numbers.length], data: numbers }
       const rows = await run.once('rows', Uint32Array, async () => {
         const { indices } = await selectDiverse(await vectors(), {
@@ -141,7 +120,7 @@ export async function selectFilesByClusters(
       const of = numbers ? rows : new Uint32Array(0)
       return { chosen: places.choose(rows, gather(numbers, of, rows.length)), scores }
     },
-  )
+  })
 }
 
 /**
@@ -161,16 +140,18 @@ export async function selectFilesByPrototypes(
   const { clusters, keep, seed, ...o } = checkOptions('options', options, known)
   const easy = checkOneOf('keep', keep ?? 'hard', ['hard', 'easy']) === 'easy'
   const settings = { clusters, keep: easy ? 'easy' : 'hard', seed: String(parseSeed(seed)) }
-  const score = 'Distance from the nearest prototype'
-  return selectByVectors(raw, o, 'prototypes', settings, undefined, score, async (pool) => {
-    const { run, vectors, places, plan, count, signal } = pool
-    const scores = await run.once('scores', Float32Array, async () => {
-      const found = await prototypeScores(await vectors(), { clusters, seed, ...(signal && { signal }) })
-      return found.scores.data
-    })
-    const { unit, value } = plan.amount
-    const by = unit === 'tokens' || unit === 'bytes' ? { unit, value } : { unit: 'records', value: count }
-    return { chosen: places.chooseBest(scores, easy, by.unit, by.value, EXAMPLES), scores }
+  return selectByVectors(raw, o, {
+    method: 'prototypes',
+    settings,
+    score: 'Distance from the nearest prototype',
+    async choose(pool) {
+      const { run, vectors, signal } = pool
+      const scores = await run.once('scores', Float32Array, async () => {
+        const found = await prototypeScores(await vectors(), { clusters, seed, ...(signal && { signal }) })
+        return found.scores.data
+      })
+      return { chosen: chooseBest(pool, scores, easy), scores }
+    },
   })
 }
 
@@ -192,14 +173,10 @@ export async function selectFilesByDistance(
   const settings = { metric, start, minDistance, seed: String(parseSeed(seed)) }
   checkOneOf('metric', metric ?? 'cosine', ['cosine', 'euclidean'])
   checkOneOf('start', start ?? 'random', ['random', 'isolated'])
-  return selectByVectors(
-    raw,
-    o,
-    'maxmin',
+  return selectByVectors(raw, o, {
+    method: 'maxmin',
     settings,
-    undefined,
-    undefined,
-    async ({ run, vectors, places, count, signal }) => {
+    async choose({ run, vectors, places, count, signal }) {
       const rows = await run.once('rows', Uint32Array, async () => {
         const { indices } = await farthestFirst(await vectors(), {
           k: count,
@@ -213,77 +190,42 @@ export async function selectFilesByDistance(
       })
       return { chosen: places.choose(rows, new Float64Array(rows.length)), scores: undefined }
     },
-  )
+  })
 }
 
-/** The records with their vectors. */
-interface Pool {
-  run: FileRun<SelectionPass>
+/** What is chosen by vectors. */
+interface ByVectors {
+  method: string
+  settings: Record<string, unknown>
+  /** The field of a number that counts as well. */
+  quality?: string | undefined
+  /** What scores are called, where there are any. */
+  score?: string | undefined
+  choose(pool: VectorPool): Promise<Choice>
+}
+
+/** The records with their vectors, which are read when they are asked for. */
+interface VectorPool extends Pool {
   vectors: () => Promise<Tensor<'float32'>>
-  numbers: Float64Array | undefined
-  places: NativePlaces
-  plan: SelectionPlan
-  /** Records to keep, where the amount says that. */
-  count: number
-  signal: AbortSignal | undefined
 }
-
-type Choose = (pool: Pool) => Promise<{ chosen: NativeChosen; scores: Float32Array | undefined }>
 
 async function selectByVectors(
   raw: readonly string[],
   o: VectorFileOptions,
-  method: string,
-  settings: Record<string, unknown>,
-  quality: string | undefined,
-  score: string | undefined,
-  choose: Choose,
+  by: ByVectors,
 ): Promise<FileSelection> {
+  const { method, quality } = by
   const plan = planSelection(o)
-  checkPlan(plan, method, score !== undefined && (method !== 'kmq' || quality !== undefined))
+  checkPlan(plan, method, by.score !== undefined && (method !== 'kmq' || quality !== undefined))
   const source = checkSource(o)
-  const patterns = checkPatterns('raw', raw)
-  checkStandardInput(patterns, plan.resume)
-  return runOnFiles(o, async (run: FileRun<SelectionPass>) => {
-    const corpus = await run.open(patterns)
-    const used = { ...amountOf(plan), addScores: plan.addScores, ...source.told, ...settings }
-    const places = await openPlaces(run, plan, [corpus], {
-      tamis: native.version(),
-      unicode: native.unicodeVersion(),
-      method,
-      ...run.read,
-      ...used,
-      scores: plan.scores !== undefined,
-      vectors: await printFiles(source.files),
-    })
-    run.begin(
-      'read',
-      corpus.inputs().reduce((sum, input) => sum + input.bytes, 0),
-    )
-    const wanted = { vector: source.field, number: quality, hash: true, threads: run.threads }
-    const found = await run.work((job) => native.findPlaces(corpus, wanted, run.state, job))
-    const count = countOf(plan, found.records())
-    run.begin('choose', 0)
-    const numbers = quality === undefined ? undefined : found.takeNumbers()
-    const vectors = () => vectorsOf(run, found, source)
-    const pool = { run, vectors, numbers, places: found, plan, count, signal: o.signal }
-    const { chosen, scores } = await choose(pool)
-    run.check()
-    const written = await writeChosen(run, plan, places, corpus, chosen, {
-      ngrams: 1,
-      buckets: 1,
-      names: [''],
-    })
-    if (plan.scores !== undefined && places.output && scores) {
-      await native.writePlaceScores(plan.scores, corpus, found, scores, places.force, run.job)
-    }
-    const selected = select(found, chosen, written, scores, plan)
-    return completeSelection(run, places, corpus, selected, {
-      method,
-      score: scores && score,
-      options: used,
-      targets: [],
-    })
+  return selectByPlaces(raw, o, plan, {
+    method,
+    settings: { ...source.told, ...by.settings },
+    vector: source.field,
+    numbers: quality === undefined ? [] : [quality],
+    files: source.files,
+    score: by.score,
+    choose: (pool) => by.choose({ ...pool, vectors: () => vectorsOf(pool.run, pool.places, source) }),
   })
 }
 
@@ -329,16 +271,6 @@ export function checkSource(
   return { field: undefined, files, name, normalize, told: { vectors: files, vectorsName: name, normalize } }
 }
 
-/** By what it is seen that files of vectors are those of an interrupted run: path, bytes, time of change. @hidden */
-export async function printFiles(files: readonly string[] | undefined): Promise<unknown[]> {
-  const print = async (path: string) => {
-    // What cannot be read is told by who reads it.
-    const found = await stat(path, { bigint: true }).catch(() => undefined)
-    return found && [path, String(found.size), String(found.mtimeNs)]
-  }
-  return Promise.all((files ?? []).map(print))
-}
-
 /** A vector for each record. @hidden */
 export async function vectorsOf<Pass extends string>(
   run: FileRun<Pass>,
@@ -364,57 +296,8 @@ export async function vectorsOf<Pass extends string>(
   return { ...x, data: await run.work(async (job) => native.unitVectors(x.data, width, job)) }
 }
 
-function countOf(plan: SelectionPlan, n: number): number {
-  const { unit, value } = plan.amount
-  if (unit === 'count' && value > n) {
-    throw new TamisError('ERR_TAMIS_RANGE', `count exceeds the ${n} records: ${value} were asked for`)
-  }
-  if (unit !== 'fraction') return value
-  const count = Math.floor(value * n + 1e-6)
-  if (count > 0) return count
-  throw new TamisError(
-    'ERR_TAMIS_RANGE',
-    `fraction ${value} of the ${n} records is no record: choose a larger one`,
-  )
-}
-
 /** The numbers of some rows; zeros where there are none. */
 function gather(numbers: Float64Array | undefined, rows: Uint32Array, length: number): Float64Array {
   if (!numbers) return new Float64Array(length)
   return Float64Array.from(rows, (row) => numbers[row] as number)
-}
-
-function select(
-  found: NativePlaces,
-  chosen: NativeChosen,
-  written: Selected['written'],
-  scores: Float32Array | undefined,
-  plan: SelectionPlan,
-): Selected {
-  const files = found.files()
-  const totals = totalsOf(files, chosen)
-  const raw = found.sample(scores, SAMPLE, 0n)
-  const kept = chosen.sample()
-  const warnings: string[] = []
-  const { skipped } = totals
-  if (skipped > 0) warnings.push(`${skipped} bad record${skipped === 1 ? ' was' : 's were'} skipped`)
-  if (totals.kept === 0) warnings.push('nothing was kept: the best record alone is above the budget')
-  const { unit, value } = plan.amount
-  if (unit === 'count' && totals.kept < value) {
-    warnings.push(`only ${totals.kept} of ${value} were kept: no other record is far enough from them`)
-  }
-  return {
-    files,
-    hashes: found.hashes(),
-    bad: found.bad(),
-    chosen,
-    written,
-    bytesRead: found.bytesRead(),
-    totals,
-    samples: {
-      weights: { raw: raw.scores, kept: scores ? kept.scores : new Float64Array(0) },
-      lengths: { raw: raw.tokens, kept: kept.tokens },
-    },
-    warnings,
-  }
 }

@@ -9,6 +9,7 @@ export {
   type SequenceLossOptions,
   sequenceLoss,
 } from './color-filter.js'
+export { type LossReductionFileOptions, selectFilesByLossReduction } from './color-filter-files.js'
 export {
   dedupFilesExact,
   dedupFilesNear,

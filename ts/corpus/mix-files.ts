@@ -125,7 +125,7 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
       pool.inputs().reduce((sum, input) => sum + input.bytes, 0),
     )
     const { threads } = run
-    const wanted = { vector: undefined, number: undefined, hash: true, threads }
+    const wanted = { vector: undefined, numbers: [], hash: true, threads }
     const found = await run.work((job) => native.findPlaces(pool, wanted, run.state, job))
     const files = found.files()
     const counted = countSources(pool, files, groups)

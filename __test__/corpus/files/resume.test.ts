@@ -54,6 +54,13 @@ const RUNS: { name: string; passes: string[]; call: Call; keeps: string }[] = [
     keeps: 'rows',
   },
   {
+    name: 'color-filter',
+    passes: ['read', 'write'],
+    call: (raw, _, o) =>
+      corpus.selectFilesByLossReduction(raw, { ...o, count: 90, priorLoss: 'q', conditionalLoss: 'id' }),
+    keeps: 'places',
+  },
+  {
     name: 'semantic',
     passes: ['mark', 'write'],
     call: (raw, _, o) => corpus.dedupFilesSemantic(raw, { ...o, embeddings: 'e', threshold: 0.6, k: 5 }),

@@ -51,8 +51,8 @@ pub fn read_vectors<'env>(
 pub struct PlaceOptions {
     /// The field of a vector.
     pub vector: Option<String>,
-    /// The field of a number.
-    pub number: Option<String>,
+    /// The fields of numbers.
+    pub numbers: Vec<String>,
     pub hash: bool,
     pub threads: Option<u32>,
 }
@@ -81,7 +81,7 @@ pub fn find_places<'env>(
         let read = record::ReadOptions { hash: options.hash, ..corpus.read.clone() };
         let options = places::PlaceOptions {
             vector: options.vector,
-            number: options.number,
+            numbers: options.numbers,
             threads: options.threads.map(|n| n as usize),
         };
         Ok(find(&corpus.inputs, &corpus.shards, &read, &options, state.as_deref(), job)?)
@@ -118,7 +118,7 @@ impl Places {
         Ok(Float32Array::new(vectors.ok_or_else(|| gone("vectors' memory"))?))
     }
 
-    /// Hands the numbers over; once.
+    /// Hands the numbers over, [records, fields]; once.
     #[napi]
     pub fn take_numbers(&self) -> Result<Float64Array> {
         let numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner()).take();

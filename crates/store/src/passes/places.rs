@@ -27,8 +27,8 @@ use tamis_kernels::philox::Philox;
 pub struct PlaceOptions {
     /// The field of a vector, which every record must have, all of one width.
     pub vector: Option<String>,
-    /// The field of a number, which every record must have.
-    pub number: Option<String>,
+    /// The fields of numbers, which every record must have.
+    pub numbers: Vec<String>,
     /// At most so many threads of the pool.
     pub threads: Option<usize>,
 }
@@ -54,7 +54,7 @@ pub struct Places {
     pub width: usize,
     /// [records, width], until somebody takes them.
     pub vectors: Vec<f32>,
-    /// A number a record, if they were asked for.
+    /// [records, fields of numbers].
     pub numbers: Vec<f64>,
 }
 
@@ -122,7 +122,7 @@ pub fn find_places(
 /// Which fields are read.
 struct Fields {
     vector: Option<FieldPath>,
-    number: Option<FieldPath>,
+    numbers: Vec<FieldPath>,
 }
 
 /// The numbers of a row group's rows, each with why it has none.
@@ -144,8 +144,8 @@ impl<T> Column<T> {
 
 impl Fields {
     fn new(options: &PlaceOptions) -> Self {
-        let path = |name: &Option<String>| name.as_deref().map(FieldPath::new);
-        Fields { vector: path(&options.vector), number: path(&options.number) }
+        let numbers = options.numbers.iter().map(|name| FieldPath::new(name)).collect();
+        Fields { vector: options.vector.as_deref().map(FieldPath::new), numbers }
     }
 
     /// Numbers of the first vector: what all others must have.
@@ -182,8 +182,12 @@ impl Fields {
         job: &Job,
     ) -> Result<Found, Error> {
         let mut found = Found::default();
-        let vectors = self.column(input, block, self.vector.as_ref(), |x| x as f32)?;
-        let numbers = self.column(input, block, self.number.as_ref(), |x| x)?;
+        let vectors = match &self.vector {
+            Some(field) => self.column(input, block, field, |x| x as f32)?,
+            None => None,
+        };
+        let numbers = self.numbers.iter().map(|field| self.column(input, block, field, |x| x));
+        let numbers = numbers.collect::<Result<Vec<_>, Error>>()?;
         let first_row = block.row_group().map_or(0, |(.., first)| first);
         let Worker { tokens, scratch, read } = worker;
         let stats = block.fit_records(scratch, |record| {
@@ -192,23 +196,23 @@ impl Fields {
                 return Ok(None);
             }
             let row = (record.offset - first_row.min(record.offset)) as usize;
-            let start = found.vectors.len();
+            let starts = (found.vectors.len(), found.numbers.len());
             let vector = match &self.vector {
                 Some(field) => {
                     vector_of(record, row, field, vectors.as_ref(), width, read, &mut found.vectors)
                 }
                 None => Ok(()),
             };
-            let number = match &self.number {
-                Some(field) => number_of(record, row, field, numbers.as_ref(), read),
-                None => Ok(None),
-            };
-            match vector.and(number) {
-                Err(lacks) => {
-                    found.vectors.truncate(start);
-                    return Ok(Some(lacks));
-                }
-                Ok(number) => found.numbers.extend(number),
+            let lacks = vector.and_then(|()| {
+                self.numbers.iter().zip(&numbers).try_for_each(|(field, column)| {
+                    found.numbers.push(number_of(record, row, field, column.as_ref(), read)?);
+                    Ok(())
+                })
+            });
+            if let Err(lacks) = lacks {
+                found.vectors.truncate(starts.0);
+                found.numbers.truncate(starts.1);
+                return Ok(Some(lacks));
             }
             let tokens = tokens.features(record.text, job)?.tokens;
             found.part.totals.tokens += u64::from(tokens);
@@ -234,12 +238,10 @@ impl Fields {
         &self,
         input: &Input,
         block: &Block,
-        field: Option<&FieldPath>,
+        field: &FieldPath,
         convert: impl Fn(f64) -> T,
     ) -> Result<Option<Column<T>>, Error> {
-        let (Some(field), Layout::Parquet, Some((footer, group, _))) =
-            (field, input.format.layout, block.row_group())
-        else {
+        let (Layout::Parquet, Some((footer, group, _))) = (input.format.layout, block.row_group()) else {
             return Ok(None);
         };
         let parts = find_numbers(input, footer.schema(), field)?;
@@ -305,7 +307,7 @@ fn number_of(
     field: &FieldPath,
     column: Option<&Column<f64>>,
     read: &mut Vec<f64>,
-) -> Result<Option<f64>, String> {
+) -> Result<f64, String> {
     let none = |why: &str| format!("no finite number in the field \"{}\" ({why})", field.whole());
     read.clear();
     match column {
@@ -315,7 +317,7 @@ fn number_of(
         }
     }
     match read[..] {
-        [number] if number.is_finite() => Ok(Some(number)),
+        [number] if number.is_finite() => Ok(number),
         [_] => Err(none("it is not finite")),
         _ => Err(none("it is an array")),
     }
@@ -336,8 +338,8 @@ struct Kept {
 }
 
 impl Kept {
-    /// Reads what [`Places::to_bytes`] wrote of records that have vectors of this width, and numbers or none.
-    fn read(bytes: &[u8], width: usize, numbered: bool, hash: bool) -> Option<Kept> {
+    /// Reads what [`Places::to_bytes`] wrote of records that have vectors of this width, and so many numbers.
+    fn read(bytes: &[u8], width: usize, fields: usize, hash: bool) -> Option<Kept> {
         let mut r = Reader::new(bytes);
         let part = Part::read(&mut r, hash)?;
         let place = |r: &mut Reader| {
@@ -357,7 +359,7 @@ impl Kept {
         r.end()?;
         let fits = places.len() as u64 == part.totals.records
             && vectors.len() == places.len() * width
-            && numbers.len() == if numbered { places.len() } else { 0 };
+            && numbers.len() == places.len() * fields;
         fits.then_some(Kept { part, places, vectors, numbers })
     }
 }
@@ -390,7 +392,7 @@ impl Places {
     fn restore(&mut self, shards: &[Shard], options: &PlaceOptions, hash: bool, state: &State) -> usize {
         for (i, shard) in shards.iter().enumerate() {
             let blob = state.get(PHASE, i as u64);
-            let kept = blob.and_then(|blob| Kept::read(&blob, self.width, options.number.is_some(), hash));
+            let kept = blob.and_then(|blob| Kept::read(&blob, self.width, options.numbers.len(), hash));
             let Some(mut kept) = kept else { return i };
             self.places.append(&mut kept.places);
             self.vectors.append(&mut kept.vectors);

@@ -20,7 +20,7 @@ fn what_is_chosen_by_place_is_what_lies_there() {
     let inputs = corpus(dir.path(), &ALL, 60);
     for (block, shard, threads) in [(300, 1500, Some(1)), (1 << 20, 1 << 20, None)] {
         let read = options(block, shard);
-        let options = PlaceOptions { number: Some("id".into()), threads, ..PlaceOptions::default() };
+        let options = PlaceOptions { numbers: vec!["id".into()], threads, ..PlaceOptions::default() };
         let found = places(&inputs, &read, &options).unwrap();
         let all = numbers(ALL.len(), 60);
         assert_eq!(found.records(), all.len());
@@ -98,7 +98,7 @@ fn vectors_and_numbers_come_with_the_records_and_bad_ones_are_told() {
     let line = |i: usize| format!("{{\"text\":\"t{i}\",\"e\":[{i},0.5],\"q\":{}}}\n", i as f64 / 4.0);
     std::fs::write(&path, (0..50).map(line).collect::<String>()).unwrap();
     let inputs = [Input::open(&path).unwrap()];
-    let wanted = PlaceOptions { vector: Some("e".into()), number: Some("q".into()), threads: None };
+    let wanted = PlaceOptions { vector: Some("e".into()), numbers: vec!["q".into()], threads: None };
     let found = places(&inputs, &options(100, 1 << 20), &wanted).unwrap();
     assert_eq!((found.width, found.records()), (2, 50));
     assert_eq!(found.vectors, (0..50).flat_map(|i| [i as f32, 0.5]).collect::<Vec<_>>());
@@ -127,6 +127,24 @@ fn vectors_and_numbers_come_with_the_records_and_bad_ones_are_told() {
 }
 
 #[test]
+fn several_numbers_come_with_each_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl");
+    let line = |i: usize| format!("{{\"text\":\"t{i}\",\"loss\":{{\"a\":{i},\"b\":{i}.5}}}}\n");
+    std::fs::write(&path, [line(0), "{\"text\":\"x\",\"loss\":{\"a\":7}}\n".into(), line(2)].concat())
+        .unwrap();
+    let inputs = [Input::open(&path).unwrap()];
+    let wanted = PlaceOptions { numbers: vec!["loss.b".into(), "loss.a".into()], ..PlaceOptions::default() };
+    let error = places(&inputs, &options(100, 1 << 20), &wanted).unwrap_err();
+    assert!(error.contains("a.jsonl:2: no finite number in the field \"loss.b\""), "{error}");
+    let skip = ReadOptions { on_bad: OnBad::Skip, ..options(100, 1 << 20) };
+    assert_eq!(places(&inputs, &skip, &wanted).unwrap().numbers, [0.5, 0.0, 2.5, 2.0]);
+    // A record that lacks the second number leaves nothing of its first.
+    let wanted = PlaceOptions { numbers: vec!["loss.a".into(), "loss.b".into()], ..wanted };
+    assert_eq!(places(&inputs, &skip, &wanted).unwrap().numbers, [0.0, 0.5, 2.0, 2.5]);
+}
+
+#[test]
 fn places_go_on_behind_the_finished_shards() {
     let dir = tempfile::tempdir().unwrap();
     let inputs = corpus(dir.path(), &ALL, 60);
@@ -137,7 +155,7 @@ fn places_go_on_behind_the_finished_shards() {
     // Fields that only some of the layouts have would be bad records of the others.
     for wanted in [
         PlaceOptions::default(),
-        PlaceOptions { vector: Some("id".into()), number: Some("id".into()), threads: Some(2) },
+        PlaceOptions { vector: Some("id".into()), numbers: vec!["id".into()], threads: Some(2) },
     ] {
         let find =
             |state: Option<&State>, job: &Job| find_places(&inputs, &shards, &read, &wanted, state, job);
@@ -203,7 +221,7 @@ fn threads_do_not_show_in_places_and_ratings() {
     let budget = [Budget { unit: Unit::Records, amount: 250 }];
     let run = |threads: usize| {
         let threads = Some(threads);
-        let wanted = PlaceOptions { number: Some("id".into()), threads, ..PlaceOptions::default() };
+        let wanted = PlaceOptions { numbers: vec!["id".into()], threads, ..PlaceOptions::default() };
         let found = places(&inputs, &read, &wanted).unwrap();
         let best = found.choose_best(&scores, false, budget[0], 4).unwrap().picks;
         let length = |_: &mut (), text: &str| Ok(text.len() as f64 / 100.0);
