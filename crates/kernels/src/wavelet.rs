@@ -3,10 +3,13 @@
 //! With h the scaling filter of F taps: `decLow[k] = h[F-1-k]`, `recHigh[k] = (-1)^k decLow[k]`,
 //! `decHigh[k] = recHigh[F-1-k]` (Daubechies, "Ten lectures on wavelets", 1992; the arrangement is that of
 //! PyWavelets). Axes are transformed in turn; the bands of three axes are numbered `4 highD + 2 highH + highW`, those
-//! of two `2 highH + highW`. Cost: O(F) a sample and axis, in parallel over lines, whose sums have one order.
+//! of two `2 highH + highW`. Cost: O(F) a sample and axis, in parallel over lines, whose sums have one order; what runs along is
+//! always memory in a row: samples of a line for the last axis, lines beside each other for the others.
 
+use crate::cpu::{Cpu, vectorized};
 use crate::threads;
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Samples of one task.
 const TASK: usize = 1 << 14;
@@ -78,18 +81,16 @@ impl Filters {
 pub fn forward(x: &[f64], batch: usize, sides: &[usize], filters: &Filters, mode: Mode) -> Vec<f64> {
     assert_eq!(x.len(), batch * sides.iter().product::<usize>(), "data of another shape");
     assert!(sides.iter().all(|&side| side > 0), "a side without samples");
-    let mut data = x.to_vec();
+    let mut data = Cow::Borrowed(x);
     let mut sides = sides.to_vec();
-    let mut bands = batch;
+    let mut arrays = batch;
     for axis in 0..sides.len() {
         let shape = Lines::around(&sides, axis);
-        let low = analyze(&data, &shape, &filters.dec_low, filters, mode);
-        let high = analyze(&data, &shape, &filters.dec_high, filters, mode);
+        data = Cow::Owned(analyze(&data, arrays, &shape, filters, mode));
         sides[axis] = filters.band(mode, sides[axis]);
-        data = interleave(&low, &high, bands);
-        bands *= 2;
+        arrays *= 2;
     }
-    data
+    data.into_owned()
 }
 
 /// Arrays of `batch` times the sides from their bands, whose sides are `bands`; each side at most what
@@ -131,19 +132,6 @@ impl Lines {
     }
 }
 
-/// Low and high bands by turns, `count` of each.
-fn interleave(low: &[f64], high: &[f64], count: usize) -> Vec<f64> {
-    let size = low.len() / count.max(1);
-    let mut out = Vec::with_capacity(2 * low.len());
-    if size > 0 {
-        low.chunks(size).zip(high.chunks(size)).for_each(|(low, high)| {
-            out.extend_from_slice(low);
-            out.extend_from_slice(high);
-        });
-    }
-    out
-}
-
 fn part(data: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
     let size = data.len() / (2 * count).max(1);
     let (mut low, mut high) = (Vec::new(), Vec::new());
@@ -171,39 +159,112 @@ fn rows(len: usize, n: usize, inner: usize, fill: impl Fn(usize, usize, &mut [f6
     out
 }
 
-fn add(out: &mut [f64], tap: f64, row: &[f64]) {
-    out.iter_mut().zip(row).for_each(|(out, x)| *out += tap * x);
+vectorized! {
+    /// Adds `tap` times a row.
+    fn add(cpu: Cpu, out: &mut [f64], tap: f64, row: &[f64]) {
+        out.iter_mut().zip(row).for_each(|(out, x)| *out += tap * x);
+    }
 }
 
-fn analyze(
-    x: &[f64],
-    &Lines { n, inner }: &Lines,
-    filter: &[f64],
-    filters: &Filters,
-    mode: Mode,
-) -> Vec<f64> {
-    let band = filters.band(mode, n);
-    let outer = x.len() / (n * inner).max(1);
-    let taps = filter.len();
-    rows(outer * band * inner, band, inner, |outer, o, out| {
-        for (j, &tap) in filter.iter().enumerate() {
-            let place = match mode {
-                Mode::Periodization => {
-                    let whole = n + n % 2;
-                    Some((2 * o + taps / 2 + taps * whole - j) % whole).map(|i| i.min(n - 1))
-                }
-                Mode::Zero => (2 * o + 1).checked_sub(j).filter(|&i| i < n),
-                Mode::Symmetric => {
-                    let i = (2 * o + 1 + taps * 2 * n - j) % (2 * n);
-                    Some(if i < n { i } else { 2 * n - 1 - i })
-                }
-            };
-            if let Some(i) = place {
-                let start = (outer * n + i) * inner;
-                add(out, tap, &x[start..start + inner]);
+/// Where the sample lies that tap `j` of output `o` meets; none beyond the ends of [`Mode::Zero`].
+fn sample(mode: Mode, n: usize, taps: usize, o: usize, j: usize) -> Option<usize> {
+    match mode {
+        Mode::Periodization => {
+            let whole = n + n % 2;
+            Some((2 * o + taps / 2 + taps * whole - j) % whole).map(|i| i.min(n - 1))
+        }
+        Mode::Zero => (2 * o + 1).checked_sub(j).filter(|&i| i < n),
+        Mode::Symmetric => {
+            let i = (2 * o + 1 + taps * 2 * n - j) % (2 * n);
+            Some(if i < n { i } else { 2 * n - 1 - i })
+        }
+    }
+}
+
+/// The low and the high band of each of `arrays` arrays, by turns.
+fn analyze(x: &[f64], arrays: usize, &Lines { n, inner }: &Lines, filters: &Filters, mode: Mode) -> Vec<f64> {
+    let (taps, band) = (filters.taps(), filters.band(mode, n));
+    let outer = x.len() / (n * inner * arrays).max(1);
+    let size = outer * band * inner;
+    let mut out = vec![0.0; 2 * arrays * size];
+    if out.is_empty() {
+        return out;
+    }
+    let cpu = Cpu::current();
+    // Runs of memory that one step fills of each band: whole lines, or the samples at one place of lines beside each other.
+    let run = if inner == 1 { band } else { inner };
+    let fill = |split: &mut Split, run: usize, low: &mut [f64], high: &mut [f64]| {
+        if inner == 1 {
+            split.fill(&x[run * n..(run + 1) * n], band, taps, mode);
+            split.fold(cpu, &filters.dec_low, low);
+            split.fold(cpu, &filters.dec_high, high);
+            return;
+        }
+        let (line, o) = (run / band, run % band);
+        for j in 0..taps {
+            if let Some(i) = sample(mode, n, taps, o, j) {
+                let row = &x[(line * n + i) * inner..][..inner];
+                add(cpu, low, filters.dec_low[j], row);
+                add(cpu, high, filters.dec_high[j], row);
             }
         }
-    })
+    };
+    threads::pool().install(|| {
+        out.par_chunks_mut(2 * size).enumerate().for_each(|(array, bands)| {
+            let (low, high) = bands.split_at_mut(size);
+            low.par_chunks_mut(run)
+                .zip(high.par_chunks_mut(run))
+                .with_min_len(TASK.div_ceil(run))
+                .enumerate()
+                .for_each_init(Split::default, |split, (i, (low, high))| {
+                    fill(split, array * (size / run) + i, low, high)
+                });
+        });
+    });
+    out
+}
+
+/// The samples that the taps meet along a line, its ends drawn out: those at even places and at odd ones. Output o meets by tap j
+/// the one at place 2 o + taps - 1 - j.
+#[derive(Default)]
+struct Split {
+    even: Vec<f64>,
+    odd: Vec<f64>,
+}
+
+impl Split {
+    fn fill(&mut self, line: &[f64], band: usize, taps: usize, mode: Mode) {
+        let at = |place: usize| {
+            // By the first output that has such a place.
+            let o = (place + 1).saturating_sub(taps).div_ceil(2);
+            sample(mode, line.len(), taps, o, 2 * o + taps - 1 - place).map_or(0.0, |i| line[i])
+        };
+        // In the middle a place is a sample.
+        let first = match mode {
+            Mode::Periodization => taps - 1 - taps / 2,
+            _ => taps - 2,
+        };
+        let count = band + taps / 2;
+        for (half, begin) in [(&mut self.even, 0), (&mut self.odd, 1)] {
+            half.clear();
+            half.extend((0..count).map(|i| {
+                let place = 2 * i + begin;
+                match place.checked_sub(first).and_then(|i| line.get(i)) {
+                    Some(&x) => x,
+                    None => at(place),
+                }
+            }));
+        }
+    }
+
+    /// Adds the products with a filter, tap after tap.
+    fn fold(&self, cpu: Cpu, filter: &[f64], out: &mut [f64]) {
+        for (j, &tap) in filter.iter().enumerate() {
+            let place = filter.len() - 1 - j;
+            let half = if place.is_multiple_of(2) { &self.even } else { &self.odd };
+            add(cpu, out, tap, &half[place / 2..]);
+        }
+    }
 }
 
 fn synthesize(
@@ -215,12 +276,13 @@ fn synthesize(
     mode: Mode,
 ) -> Vec<f64> {
     let taps = filters.taps();
+    let cpu = Cpu::current();
     let outer = low.len() / (band * inner).max(1);
     rows(outer * n * inner, n, inner, |outer, i, out| {
         let mut both = |o: usize, k: usize| {
             let start = (outer * band + o) * inner;
-            add(out, filters.scaling[k], &low[start..start + inner]);
-            add(out, filters.rec_high[k], &high[start..start + inner]);
+            add(cpu, out, filters.scaling[k], &low[start..start + inner]);
+            add(cpu, out, filters.rec_high[k], &high[start..start + inner]);
         };
         match mode {
             Mode::Periodization => {
