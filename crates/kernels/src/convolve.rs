@@ -188,6 +188,8 @@ pub(crate) struct Gather {
     sides: Axes,
     /// Of each axis: the place of output o through tap k at `k * side + o`.
     places: [Vec<Option<usize>>; 3],
+    /// Of each tap along the last axis: outputs whose places follow one another.
+    runs: Vec<Range<usize>>,
 }
 
 impl Gather {
@@ -196,7 +198,9 @@ impl Gather {
             let taps = 0..shape.kernel[axis];
             taps.flat_map(|k| (0..sides[axis]).map(move |o| shape.place(axis, o, k))).collect()
         });
-        Gather { input: shape.input, kernel: shape.kernel, sides, places }
+        let [_, _, along]: &[Vec<Option<usize>>; 3] = &places;
+        let runs = along.chunks(sides[2].max(1)).map(longest_run).collect();
+        Gather { input: shape.input, kernel: shape.kernel, sides, places, runs }
     }
 
     /// [channels * kernel, places]: what these outputs read.
@@ -222,8 +226,16 @@ impl Gather {
                         Some((depth, row)) => {
                             let start = ((c * depths + depth) * rows + row) * columns;
                             let line = &x[start..start + columns];
-                            let from = &self.places[2][kw * width..][w..w + end - at];
-                            panel.extend(from.iter().map(|place| place.map_or(T::default(), |i| line[i])));
+                            let places = &self.places[2][kw * width..][..width];
+                            let wanted = w..w + end - at;
+                            let run = &self.runs[kw];
+                            let [from, to] = [run.start, run.end].map(|o| o.clamp(wanted.start, wanted.end));
+                            let item = |place: &Option<usize>| place.map_or(T::default(), |i| line[i]);
+                            panel.extend(places[wanted.start..from].iter().map(item));
+                            if let Some(&Some(first)) = places[from..to].first() {
+                                panel.extend_from_slice(&line[first..first + to - from]);
+                            }
+                            panel.extend(places[to..wanted.end].iter().map(item));
                         }
                         None => panel.resize(panel.len() + end - at, T::default()),
                     }
@@ -233,6 +245,23 @@ impl Gather {
         }
         panel
     }
+}
+
+/// The most outputs in a row that read places in a row.
+fn longest_run(places: &[Option<usize>]) -> Range<usize> {
+    let mut longest = 0..0;
+    let mut start = 0;
+    for o in 0..places.len() {
+        let follows =
+            o > start && places[o - 1].zip(places[o]).is_some_and(|(before, place)| place == before + 1);
+        if !follows {
+            start = o;
+        }
+        if places[o].is_some() && o + 1 - start > longest.len() {
+            longest = start..o + 1;
+        }
+    }
+    longest
 }
 
 #[cfg(test)]
