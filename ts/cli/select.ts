@@ -142,9 +142,11 @@ export function selectCommand(words: readonly string[]): Command {
 const FLAG = /^--[a-z-]+/
 
 /** Every method with all of its options, those that it shares with others included. */
+/** The longest name, and two spaces. */
+const NAMES = 2 + Math.max(...METHODS.map(({ name }) => name.length))
 const METHOD_NOTES = METHODS.map(({ name, summary, settings }) => {
   const flags = settings.map(({ flags }) => FLAG.exec(flags)?.[0]).join(' ')
-  return `  ${name.padEnd(12)}${summary}\n${' '.repeat(14)}${flags}`
+  return `  ${name.padEnd(NAMES)}${summary}\n${' '.repeat(2 + NAMES)}${flags}`
 }).join('\n')
 
 const SELECT_NOTES = `
