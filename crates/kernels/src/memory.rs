@@ -12,7 +12,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 /// ```
 /// #[global_allocator]
 /// static ALLOCATOR: tamis_kernels::memory::LargePages = tamis_kernels::memory::LargePages;
-/// assert_eq!(vec![0u8; 8 << 20].len(), 8 << 20);
+/// assert_eq!(vec![0u8; 32 << 20].len(), 32 << 20);
 /// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LargePages;
@@ -97,8 +97,9 @@ mod linux {
     use std::alloc::Layout;
     use std::ptr::null_mut;
 
-    /// Bytes of a large block: it holds a whole large page wherever it begins.
-    const LARGE: usize = 4 << 20;
+    /// Bytes of a large block. Smaller ones come again and again, as a service's requests do, and the system's allocator keeps their
+    /// pages for the next.
+    const LARGE: usize = 16 << 20;
     /// What every page is aligned to.
     const PAGE: usize = 4096;
 
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn blocks_of_all_sizes_hold_what_they_are_given() {
-        for n in [0, 1, 4095, (4 << 20) - 1, 4 << 20, (9 << 20) + 3] {
+        for n in [0, 1, 4095, (16 << 20) - 1, 16 << 20, (33 << 20) + 3] {
             assert!(vec![0u8; n].iter().all(|&byte| byte == 0));
             // Grown step by step, so that blocks are moved.
             let mut items = Vec::new();
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn large_blocks_are_aligned_and_zeros_again() {
         for align in [1, 64, 4096, 1 << 14, 1 << 22] {
-            let layout = Layout::from_size_align(5 << 20, align).unwrap();
+            let layout = Layout::from_size_align(17 << 20, align).unwrap();
             for _ in 0..3 {
                 // SAFETY: the layout is not empty; the block is read and written within it, and given back once.
                 unsafe {
