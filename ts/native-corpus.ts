@@ -29,6 +29,8 @@ export interface NativePlaces {
   takeVectors(): Float32Array
   /** [records, fields]; once. */
   takeNumbers(): Float64Array
+  /** In their place, of two numbers a record: by how much the second is below the first; once. */
+  takeReductions(job: NativeJob): Promise<Float32Array>
   files(): NativeFileTotals[]
   bad(): string[]
   bytesRead(): number

@@ -2,7 +2,6 @@
  * CoLoR-Filter over files whose records carry their losses: {@link filterByLossReduction} over fields or columns.
  * @module
  */
-import { TamisError } from '../errors.js'
 import { checkOptions } from '../options.js'
 import { checkName, FILE_OPTIONS } from './files.js'
 import { chooseBest, selectByPlaces } from './placed-files.js'
@@ -43,24 +42,8 @@ export async function selectFilesByLossReduction(
     numbers: [priorLoss, conditionalLoss],
     score: 'Loss reduction',
     async choose(pool) {
-      const scores = reductions(pool.numbers as Float64Array)
+      const scores = await pool.run.work((job) => pool.places.takeReductions(job))
       return { chosen: chooseBest(pool, scores, false), scores }
     },
   })
-}
-
-/** The difference of each pair of losses, in float32. */
-function reductions(losses: Float64Array): Float32Array {
-  const scores = new Float32Array(losses.length / 2)
-  for (let i = 0; i < scores.length; i++) {
-    const score = Math.fround(losses[2 * i] as number) - Math.fround(losses[2 * i + 1] as number)
-    if (Number.isNaN(score)) {
-      throw new TamisError(
-        'ERR_TAMIS_RANGE',
-        `losses must be numbers of float32, those of record ${i} are none`,
-      )
-    }
-    scores[i] = score
-  }
-  return scores
 }

@@ -102,7 +102,8 @@ export async function selectFilesByClusters(
     settings,
     quality: field,
     score: 'Quality',
-    async choose({ run, vectors, numbers, places, count, signal }) {
+    async choose({ run, vectors, places, count, signal }) {
+      const numbers = field === undefined ? undefined : places.takeNumbers()
       const worth: Tensor | undefined = numbers && { type: 'float64', dims: [numbers.length], data: numbers }
       const rows = await run.once('rows', Uint32Array, async () => {
         const { indices } = await selectDiverse(await vectors(), {

@@ -24,8 +24,6 @@ import type { FileSelectionOptions, SelectionPass, SelectionPlan } from './selec
 /** All records, with the numbers that were asked for. @hidden */
 export interface Pool {
   run: FileRun<SelectionPass>
-  /** [records, fields]. */
-  numbers: Float64Array | undefined
   places: NativePlaces
   plan: SelectionPlan
   /** Records to keep, where the amount says that. */
@@ -87,7 +85,6 @@ export async function selectByPlaces(
     run.begin('choose', 0)
     const { chosen, scores } = await by.choose({
       run,
-      numbers: numbers.length > 0 ? found.takeNumbers() : undefined,
       places: found,
       plan,
       count,

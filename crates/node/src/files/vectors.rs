@@ -125,6 +125,16 @@ impl Places {
         Ok(Float64Array::new(numbers.ok_or_else(|| gone("numbers' memory"))?))
     }
 
+    /// Takes two numbers a record as losses, and hands over by how much the second is below the first.
+    #[napi]
+    pub fn take_reductions<'env>(&self, env: &'env Env, job: &Job) -> Result<Object<'env>> {
+        let numbers = self.numbers.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let numbers = numbers.ok_or_else(|| gone("numbers' memory"))?;
+        job.begin();
+        let work = move |job: &tamis_kernels::job::Job| Ok(places::Places::reductions(&numbers, job)?);
+        promise(env, Some(job), work, Float32Array::new)
+    }
+
     #[napi]
     pub fn files(&self) -> Vec<FileTotals> {
         totals(&self.shared.seen.files)

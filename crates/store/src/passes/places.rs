@@ -19,7 +19,8 @@ use crate::state::State;
 use crate::vectors::columns::{each_numbers, find_numbers};
 use crate::vectors::no_vector;
 use std::path::Path;
-use tamis_kernels::job::Job;
+use tamis_kernels::job::{Aborted, Job};
+use tamis_kernels::losses;
 use tamis_kernels::ngrams::NgramHasher;
 use tamis_kernels::philox::Philox;
 
@@ -419,6 +420,18 @@ impl Places {
         picks.extend(misses.into_iter().map(|candidate| Pick { candidate, table: None }));
         picks.sort_unstable_by_key(|pick| pick.candidate.index);
         Ok(Chosen { picks, kept: vec![count] })
+    }
+
+    /// By how much the second of each record's two numbers is below the first, in float32.
+    ///
+    /// # Errors
+    /// `ERR_TAMIS_RANGE` for a pair that has no difference in float32.
+    pub fn reductions(numbers: &[f64], job: &Job) -> Result<Vec<f32>, Error> {
+        let of = |i: usize| numbers.chunks_exact(2).map(|pair| pair[i] as f32).collect::<Vec<f32>>();
+        let found = losses::reductions(&of(0), &of(1), job).map_err(|Aborted| Error::Aborted)?;
+        found.map_err(|record| {
+            Error::range(format!("losses must be numbers of float32, those of record {record} are none"))
+        })
     }
 
     /// Scores and tokens of a random sample of at most `most` records; without scores, tokens alone.
