@@ -5,9 +5,10 @@
  * @module
  */
 import { realpath } from 'node:fs/promises'
-import { resolve, sep } from 'node:path'
-import { TamisError } from './errors.js'
+import { relative, resolve, sep } from 'node:path'
+import { fromNative, TamisError } from './errors.js'
 import { type NativeJob, native } from './native.js'
+import type { NativeState } from './native-files.js'
 import { checkSignal } from './options.js'
 
 const PROGRESS_MS = 100
@@ -21,6 +22,8 @@ export interface Attended<Progress> {
 /** A call that can be told to stop. */
 export abstract class AttendedRun<Progress> {
   readonly job: NativeJob = new native.Job()
+  /** Kept for the next run if this one is cut short. */
+  state: NativeState | undefined
   /** What the listener threw. */
   protected failure: unknown
   readonly #attended: Attended<Progress>
@@ -33,11 +36,42 @@ export abstract class AttendedRun<Progress> {
   /** How far it is, if that can be said. */
   protected abstract progress(): Progress | undefined
 
-  /** The error that a user sees. */
-  abstract fail(error: unknown): unknown
+  /** Whether what it reads can be read again. */
+  protected abstract canReadAgain(): boolean
 
   /** Lets go of everything. */
   abstract end(): Promise<void>
+
+  /** The error that a user sees, and what becomes of the state. */
+  async fail(error: unknown): Promise<unknown> {
+    if (this.failure !== undefined) return this.failure
+    const failure = fromNative(error)
+    const aborted = failure.code === 'ERR_TAMIS_ABORTED'
+    const cause = aborted ? this.#attended.signal?.reason : failure.cause
+    const { state } = this
+    if (!state || !(aborted || failure.code === 'ERR_TAMIS_IO') || !this.canReadAgain()) {
+      // What an earlier run left is not this one's to throw away: the next may ask for it rightly.
+      if (!state?.resumed()) await this.#discard()
+      return aborted ? new TamisError(failure.code, failure.message, { cause }) : failure
+    }
+    const kept = relative('', state.path())
+    return new TamisError(
+      failure.code,
+      `${failure.message}; its finished parts are kept in ${kept}: the same call with resume (--resume) goes on from them`,
+      { cause },
+    )
+  }
+
+  /** Removes a state from which nobody will go on. */
+  async #discard(): Promise<void> {
+    const { state } = this
+    this.state = undefined
+    try {
+      await state?.finish()
+    } catch {
+      // What stays is in nobody's way; the failure that led here is the one to tell.
+    }
+  }
 
   /** Throws once the call was told to stop. */
   check(): void {

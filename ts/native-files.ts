@@ -172,7 +172,13 @@ export interface NativeNgramCounts {
 
 export interface NativeFiles {
   openCorpus(patterns: string[], options: NativeReadOptions, job: NativeJob): Promise<NativeCorpus>
-  openState(output: string, options: string, corpora: NativeCorpus[], resume: boolean): Promise<NativeState>
+  openState(
+    output: string,
+    options: string,
+    corpora: NativeCorpus[],
+    files: readonly string[],
+    resume: boolean,
+  ): Promise<NativeState>
   openOutput(path: string, folder: boolean, force: boolean): Promise<NativeOutput>
   countCorpus(
     corpus: NativeCorpus,

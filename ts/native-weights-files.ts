@@ -5,7 +5,7 @@
  * @module
  */
 import type { NativeJob } from './native.js'
-import type { NativeOutput } from './native-files.js'
+import type { NativeOutput, NativeState } from './native-files.js'
 import type { TernaryCost } from './native-weights.js'
 
 /** A file of a checkpoint. */
@@ -76,12 +76,14 @@ export interface NativeWeightsFiles {
   mergeModels(
     updates: NativeUpdates,
     output: NativeOutput,
+    state: NativeState,
     options: NativeMergeOptions,
     job: NativeJob,
   ): Promise<NativeWrittenWeights>
   maskModels(
     updates: NativeUpdates,
     output: NativeOutput,
+    state: NativeState,
     names: string[],
     lambdas: number[],
     job: NativeJob,
@@ -90,9 +92,8 @@ export interface NativeWeightsFiles {
   compressModel(
     updates: NativeUpdates,
     output: NativeOutput,
-    density: number,
-    alpha: number | undefined,
-    golomb: boolean,
+    state: NativeState,
+    options: { density: number; alpha: number | undefined; golomb: boolean },
     job: NativeJob,
   ): Promise<NativeWrittenWeights>
   openExpansion(
@@ -103,6 +104,7 @@ export interface NativeWeightsFiles {
   expandModel(
     expansion: NativeExpansion,
     output: NativeOutput,
+    state: NativeState,
     oneFile: boolean,
     job: NativeJob,
   ): Promise<NativeWrittenWeights>

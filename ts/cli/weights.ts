@@ -169,6 +169,7 @@ function addCommon(command: Command, what: string): Command {
     ),
   )
   output(new Option('--force', 'replace an output that exists'))
+  output(new Option('--resume', 'go on with an interrupted run of the same options and models'))
   const origin = (option: Option) => command.addOption(option.helpGroup('Where updates begin:'))
   origin(
     new Option('--base <path>', 'the model that updates are told from; without it the inputs are updates'),

@@ -11,7 +11,6 @@ import { surveyGroups } from './dedup-files-report.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
 import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 import { runOnFiles } from './files.js'
-import { printFiles } from './placed-files.js'
 import { openPlaces } from './places.js'
 
 /** What {@link dedupFilesSemantic} is told. */
@@ -67,7 +66,7 @@ export async function dedupFilesSemantic(
     const pool = await run.open(plan.patterns)
     const sources = sourcesOf(plan, pool)
     const { normalize: _normalize, ...vectors } = source.told
-    const places = await openPlaces(run, plan, [pool], {
+    const fingerprint = {
       tamis: native.version(),
       unicode: native.unicodeVersion(),
       method: 'semantic',
@@ -78,8 +77,8 @@ export async function dedupFilesSemantic(
       seed: String(seed),
       scope: plan.local,
       sources,
-      files: await printFiles(source.files),
-    })
+    }
+    const places = await openPlaces(run, plan, [pool], fingerprint, source.files)
     run.begin('mark', bytesOf(pool))
     const wanted = { vector: source.field, numbers: [], hash: true, threads: run.threads }
     const found = await run.work((job) => native.findPlaces(pool, wanted, run.state, job))

@@ -3,17 +3,10 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import { relative } from 'node:path'
 import { AttendedRun, attend, checkApart as checkPathsApart } from '../attend.js'
-import { fromNative, TamisError } from '../errors.js'
+import { TamisError } from '../errors.js'
 import { type NativeJob, native } from '../native.js'
-import type {
-  NativeCorpus,
-  NativeOutput,
-  NativeReadOptions,
-  NativeState,
-  NativeWritten,
-} from '../native-files.js'
+import type { NativeCorpus, NativeOutput, NativeReadOptions, NativeWritten } from '../native-files.js'
 import { checkInteger, checkOneOf, show } from '../options.js'
 
 /** How far a run is. */
@@ -118,8 +111,6 @@ export class FileRun<Pass extends string = string> extends AttendedRun<FileProgr
   readonly read: NativeReadOptions
   readonly threads: number | undefined
   readonly started = new Date()
-  /** Kept for the next run if this one is cut short. */
-  state: NativeState | undefined
   #corpora: NativeCorpus[] = []
   #outputs: (NativeOutput | NativeWritten)[] = []
   #pass: { name: Pass; bytes: number; records: number; totalBytes: number } | undefined
@@ -206,36 +197,8 @@ export class FileRun<Pass extends string = string> extends AttendedRun<FileProgr
     }
   }
 
-  /** The error that a user sees, and what becomes of the state. */
-  async fail(error: unknown): Promise<unknown> {
-    if (this.failure !== undefined) return this.failure
-    const failure = fromNative(error)
-    const aborted = failure.code === 'ERR_TAMIS_ABORTED'
-    const cause = aborted ? this.options.signal?.reason : failure.cause
-    const { state } = this
-    const canResume = aborted || failure.code === 'ERR_TAMIS_IO'
-    if (!state || !canResume || this.#corpora.some((corpus) => corpus.usesStandardInput())) {
-      // What an earlier run left is not this one's to throw away: the next may ask for it rightly.
-      if (!state?.resumed()) await this.#discard()
-      return aborted ? new TamisError(failure.code, failure.message, { cause }) : failure
-    }
-    const kept = relative('', state.path())
-    return new TamisError(
-      failure.code,
-      `${failure.message}; its finished parts are kept in ${kept}: the same call with resume (--resume) goes on from them`,
-      { cause },
-    )
-  }
-
-  /** Removes a state from which nobody will go on. */
-  async #discard(): Promise<void> {
-    const { state } = this
-    this.state = undefined
-    try {
-      await state?.finish()
-    } catch {
-      // What stays is in nobody's way; the failure that led here is the one to tell.
-    }
+  protected canReadAgain(): boolean {
+    return !this.#corpora.some((corpus) => corpus.usesStandardInput())
   }
 
   async end(): Promise<void> {

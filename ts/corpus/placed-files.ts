@@ -2,7 +2,6 @@
  * Selection from files by a choice among all records at once: what the records' own fields say, or what lies beside them.
  * @module
  */
-import { stat } from 'node:fs/promises'
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import type { NativePlaces } from '../native-corpus.js'
@@ -66,15 +65,15 @@ export async function selectByPlaces(
   return runOnFiles(o, async (run: FileRun<SelectionPass>) => {
     const corpus = await run.open(patterns)
     const used = { ...amountOf(plan), addScores: plan.addScores, ...by.settings }
-    const places = await openPlaces(run, plan, [corpus], {
+    const fingerprint = {
       tamis: native.version(),
       unicode: native.unicodeVersion(),
       method,
       ...run.read,
       ...used,
       scores: plan.scores !== undefined,
-      vectors: await printFiles(by.files),
-    })
+    }
+    const places = await openPlaces(run, plan, [corpus], fingerprint, by.files)
     run.begin(
       'read',
       corpus.inputs().reduce((sum, input) => sum + input.bytes, 0),
@@ -118,16 +117,6 @@ export function chooseBest(
   const { unit, value } = plan.amount
   const by = unit === 'tokens' || unit === 'bytes' ? { unit, value } : { unit: 'records', value: count }
   return places.chooseBest(scores, lowest, by.unit, by.value, EXAMPLES)
-}
-
-/** By what it is seen that files of vectors are those of an interrupted run: path, bytes, time of change. @hidden */
-export async function printFiles(files: readonly string[] | undefined): Promise<unknown[]> {
-  const print = async (path: string) => {
-    // What cannot be read is told by who reads it.
-    const found = await stat(path, { bigint: true }).catch(() => undefined)
-    return found && [path, String(found.size), String(found.mtimeNs)]
-  }
-  return Promise.all((files ?? []).map(print))
 }
 
 function countOf(plan: SelectionPlan, n: number): number {

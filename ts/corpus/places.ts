@@ -38,6 +38,7 @@ export function planOutput(o: { out?: string; outDir?: string }, dryRun: boolean
 /**
  * Takes hold of the places that are written, so that what must not be replaced stops a run before its first pass.
  * @param fingerprint - what the results depend on besides the files
+ * @param files - on which they depend besides the corpora
  * @hidden
  */
 export async function openPlaces<Pass extends string>(
@@ -45,6 +46,7 @@ export async function openPlaces<Pass extends string>(
   plan: OutputPlan,
   corpora: NativeCorpus[],
   fingerprint: Record<string, unknown>,
+  files: readonly string[] = [],
 ): Promise<Places> {
   if (plan.dryRun || !plan.output) return { output: undefined, force: plan.force }
   const { path, folder } = plan.output
@@ -62,7 +64,7 @@ export async function openPlaces<Pass extends string>(
   const lines = Object.entries(fingerprint).map(
     ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
   )
-  run.state = await native.openState(path, lines.join('\n'), corpora, plan.resume)
+  run.state = await native.openState(path, lines.join('\n'), corpora, files, plan.resume)
   // What lies there may be this very run's, cut short while it was being put in place.
   const force = plan.force || run.state.hasCommitMark()
   if (side !== undefined) checkSideFile(side.name, side.path, force, side.endings)

@@ -46,7 +46,8 @@ export function checkLambda(value: unknown): number {
  * {@link writeTernary} makes of {@link compressUpdate}'s result.
  *
  * Reads the files three times, window by window, O(bytes); memory is two windows (32 MiB) and two bits an item of the
- * largest tensor, whatever the size of the model. Weights are float32, float16 or bfloat16.
+ * largest tensor, whatever the size of the model. Weights are float32, float16 or bfloat16. An interrupted call can be gone on with
+ * (`resume`).
  * @param model - a `.safetensors` file, a sharded folder or its index
  * @throws TamisError `density must be in (0, 1]`, `alpha must be positive`, `unknown scale`, `unknown encoding`; with the
  * file and the tensor `updates differ in tensors`, `shape mismatch`, `not finite`; `update is empty`; `OUT exists`;
@@ -68,19 +69,20 @@ export async function compressUpdateFiles(
   return runOnWeights(o, async (run) => {
     const updates = await run.work((job) => native.openUpdates([model], match, job))
     const inputs = updates.inputs()
-    const output = await run.open(inputs)
+    const used = optionsInForce(o, {
+      density,
+      alpha,
+      scale: alpha === undefined ? 'mean-abs' : 'std',
+      encoding,
+    })
+    const { output, state } = await run.open('compeft', used, inputs)
     const written = await run.work((job) =>
-      native.compressModel(updates, output, density, alpha, encoding === 'golomb', job),
+      native.compressModel(updates, output, state, { density, alpha, golomb: encoding === 'golomb' }, job),
     )
     const { elements, ...signs } = written.signs() ?? { elements: 0 }
     const done = await run.commit(written, {
       method: 'compeft',
-      options: optionsInForce(o, {
-        density,
-        alpha,
-        scale: alpha === undefined ? 'mean-abs' : 'std',
-        encoding,
-      }),
+      options: used,
       inputs,
       tensors: updates.tensors(),
       elements,
@@ -104,7 +106,8 @@ export interface ExpandFilesOptions extends WeightsFileOptions, BaseOptions {
  * Expands an update that {@link compressUpdateFiles} wrote, or one task of a file of task masks: `base + lambda update`
  * with the base's files, types and side files, or without a base the update itself.
  *
- * Reads both once, O(bytes); memory is three windows (16 MiB) and one or two bits an item of the largest tensor.
+ * Reads both once, O(bytes); memory is three windows (16 MiB) and one or two bits an item of the largest tensor. An interrupted call can
+ * be gone on with (`resume`).
  * @param update - a `.safetensors` file, or a folder with one
  * @throws TamisError `not a ternary file`, `unsupported version`, `golomb stream is truncated`,
  * `golomb stream is corrupt`, `unknown task`; with the file and the tensor `updates differ in tensors`,
@@ -123,11 +126,12 @@ export async function expandUpdateFiles(update: string, options: ExpandFilesOpti
   return runOnWeights(o, async (run) => {
     const expansion = await run.work((job) => native.openExpansion(update, settings, job))
     const inputs = expansion.inputs()
-    const output = await run.open(inputs)
-    const written = await run.work((job) => native.expandModel(expansion, output, run.oneFile, job))
+    const used = optionsInForce(o, { lambda })
+    const { output, state } = await run.open('expand-update', used, inputs)
+    const written = await run.work((job) => native.expandModel(expansion, output, state, run.oneFile, job))
     return run.commit(written, {
       method: 'expand-update',
-      options: optionsInForce(o, { lambda }),
+      options: used,
       inputs,
       tensors: expansion.tensors(),
       elements: expansion.elements(),

@@ -92,7 +92,7 @@ const OF: Partial<Record<keyof MergeFilesOptions, readonly MergeMethod[]>> = {
  * float32 and rounded to the type of the output, to nearest even.
  *
  * Reads all files once (`ties` three times), window by window, O(bytes); memory is a window for each model (at least 1
- * MiB, all together at most some 40 MiB), whatever the size of the models.
+ * MiB, all together at most some 40 MiB), whatever the size of the models. An interrupted call can be gone on with (`resume`).
  * @param models - `.safetensors` files, sharded folders or their indexes
  * @throws TamisError `at least one update is needed`, `density must be in (0, 1]`, `one weight per update is needed`,
  * `lambda must be positive`, `one lambda per task is needed`, `agree must be a non-negative integer`,
@@ -136,13 +136,15 @@ export async function mergeFiles(
   return runOnWeights(o, async (run) => {
     const updates = await run.work((job) => native.openUpdates(paths, match, job))
     const inputs = updates.inputs()
-    const output = await run.open(inputs)
+    const used = optionsInForce(o, defaultsOf(method, settings, tasks))
+    const { output, state } = await run.open(method, used, inputs)
     const written = await run.work((job) =>
       method === 'tall-masks'
-        ? native.maskModels(updates, output, tasks, settings.lambdas, job)
+        ? native.maskModels(updates, output, state, tasks, settings.lambdas, job)
         : native.mergeModels(
             updates,
             output,
+            state,
             { ...settings, method: OPERATION[method], oneFile: run.oneFile },
             job,
           ),
@@ -154,7 +156,7 @@ export async function mergeFiles(
     }
     const done = await run.commit(written, {
       method,
-      options: optionsInForce(o, defaultsOf(method, settings, tasks)),
+      options: used,
       inputs,
       tensors: updates.tensors(),
       elements: updates.elements(),

@@ -3,9 +3,9 @@
  * @module
  */
 import { AttendedRun, attend, checkApart } from '../attend.js'
-import { fromNative, TamisError } from '../errors.js'
+import { TamisError } from '../errors.js'
 import { type NativeJob, native } from '../native.js'
-import type { NativeOutput } from '../native-files.js'
+import type { NativeOutput, NativeState } from '../native-files.js'
 import type { NativeOrigin, NativeWeightsFile, NativeWrittenWeights } from '../native-weights-files.js'
 import { checkBoolean, checkOneOf, show } from '../options.js'
 import type { Cancellable } from '../run.js'
@@ -36,6 +36,11 @@ export interface WeightsFileOptions extends Cancellable {
   out: string
   /** Replace an output that exists. Default false. */
   force?: boolean | undefined
+  /**
+   * Go on with an interrupted call of the same inputs and options, from the last tensors that it had noted. What that one left
+   * lies in a hidden folder beside the output. Default false: begin anew.
+   */
+  resume?: boolean | undefined
   /** Called about ten times a second. */
   onProgress?: ((progress: WeightsProgress) => void) | undefined
 }
@@ -73,7 +78,16 @@ export interface WeightsFiles {
 }
 
 /** The names of {@link WeightsFileOptions} and {@link BaseOptions}. @hidden */
-export const WEIGHTS_FILE_OPTIONS = ['out', 'force', 'onProgress', 'signal', 'base', 'ones', 'tied'] as const
+export const WEIGHTS_FILE_OPTIONS = [
+  'out',
+  'force',
+  'resume',
+  'onProgress',
+  'signal',
+  'base',
+  'ones',
+  'tied',
+] as const
 
 const PASSES: readonly (WeightsPass | undefined)[] = [undefined, 'measure', 'write']
 
@@ -122,23 +136,38 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
   readonly started = new Date()
   readonly out: string
   readonly oneFile: boolean
-  readonly #options: WeightsFileOptions
   readonly #force: boolean
+  readonly #resume: boolean
   #held: { abandon(): Promise<void> }[] = []
 
   constructor(options: WeightsFileOptions) {
     super(options)
-    this.#options = options
     this.#force = checkBoolean('force', options.force, false)
+    this.#resume = checkBoolean('resume', options.resume, false)
     this.out = checkPath('out', options.out)
     this.oneFile = this.out.endsWith('.safetensors')
   }
 
-  /** Takes hold of the place that is written; none of the inputs may lie there. */
-  async open(inputs: readonly NativeWeightsFile[]): Promise<NativeOutput> {
+  /**
+   * Takes hold of the place that is written, in which none of the inputs may lie, and of what an interrupted run left for it.
+   * @param options - what the result depends on beside the inputs
+   */
+  async open(
+    method: string,
+    options: Record<string, unknown>,
+    inputs: readonly NativeWeightsFile[],
+  ): Promise<{ output: NativeOutput; state: NativeState }> {
     await checkApart(this.out, inputs)
     this.check()
-    return this.#hold(await native.openOutput(this.out, !this.oneFile, this.#force))
+    const lines = Object.entries({ tamis: native.version(), method, ...options }).map(
+      ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+    )
+    const paths = inputs.map((input) => input.path)
+    this.state = await native.openState(this.out, lines.join('\n'), [], paths, this.#resume)
+    // What lies there may be this very run's, cut short while it was being put in place.
+    const force = this.#force || this.state.hasCommitMark()
+    const output = this.#hold(await native.openOutput(this.out, !this.oneFile, force))
+    return { output, state: this.state }
   }
 
   /** One operation; its result, if it is an output, goes if the call fails later. */
@@ -181,8 +210,11 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
       outputs,
       warnings,
     }
+    await this.state?.markCommit()
     const path = await native.commitWeights(written, `${JSON.stringify(manifest, null, 2)}\n`, this.job)
     this.#held = []
+    await this.state?.finish()
+    this.state = undefined
     return {
       files: outputs.map((file) => file.path),
       bytes: outputs.reduce((sum, file) => sum + file.bytes, 0),
@@ -200,15 +232,13 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
     return pass && { pass, bytes: Math.min(done, total), totalBytes: total, tensors: records }
   }
 
-  fail(error: unknown): unknown {
-    if (this.failure !== undefined) return this.failure
-    const failure = fromNative(error)
-    if (failure.code !== 'ERR_TAMIS_ABORTED') return failure
-    return new TamisError(failure.code, failure.message, { cause: this.#options.signal?.reason })
+  protected canReadAgain(): boolean {
+    return true
   }
 
   async end(): Promise<void> {
     await Promise.all(this.#held.map((output) => output.abandon()))
+    this.state?.release()
   }
 
   #hold<T extends { abandon(): Promise<void> }>(output: T): T {
@@ -227,7 +257,13 @@ export async function runOnWeights<T>(
 
 /** The options that a result depends on: not how the call runs. @hidden */
 export function optionsInForce(given: object, defaults: object): Record<string, unknown> {
-  const { signal: _signal, onProgress: _progress, force: _force, ...rest } = given as WeightsFileOptions
+  const {
+    signal: _signal,
+    onProgress: _progress,
+    force: _force,
+    resume: _resume,
+    ...rest
+  } = given as WeightsFileOptions
   const all = {
     ...defaults,
     ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),

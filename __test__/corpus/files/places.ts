@@ -13,7 +13,9 @@ export async function complete(dir: string, out: string): Promise<string | undef
   const { startedAt: _, seconds: __, ...said } = JSON.parse(manifest)
   for (const { path, sha256, bytes } of said.outputs) {
     const file = await readFile(path)
-    if (file.length !== bytes || createHash('sha256').update(file).digest('hex') !== sha256) return 'damaged'
+    const hash = createHash('sha256').update(file).digest('hex')
+    // Those of weights say no hash.
+    if (file.length !== bytes || (sha256 !== undefined && sha256 !== hash)) return 'damaged'
   }
   return JSON.stringify(said)
 }

@@ -238,6 +238,16 @@ impl<T: Real> Cut<T> {
         Cut { threshold, left: (kept < equal).then_some(kept), of: PhantomData }
     }
 
+    /// The rank at which the cut is, and how many items there are still to be kept (`None`: all): all that it is.
+    pub fn parts(&self) -> (u64, Option<u64>) {
+        (self.threshold, self.left)
+    }
+
+    /// Of its [`parts`](Self::parts).
+    pub fn from_parts(threshold: u64, left: Option<u64>) -> Self {
+        Cut { threshold, left, of: PhantomData }
+    }
+
     /// The rank at which the cut is.
     pub(crate) fn threshold(&self) -> u64 {
         self.threshold

@@ -34,11 +34,6 @@ impl Buffered {
         Buffered { kind, file, buffer: Vec::new() }
     }
 
-    /// Writes past the buffer.
-    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        fs::write_all_at(self.kind, &self.file, bytes, at)
-    }
-
     /// Everything written is on the disk afterwards.
     fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
@@ -117,20 +112,13 @@ impl AtomicFile {
         &self.target
     }
 
-    /// Writes bytes at a place of the file, past the buffer; threads may do so at once, each at its own place.
-    pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
-        self.open()?.write_at(bytes, at).map_err(|e| Error::io(&self.target, "write", e))
-    }
-
-    /// Fills `out` with what was written at a place of the file.
-    pub fn read_at(&self, out: &mut [u8], at: u64) -> Result<(), Error> {
-        fs::read_exact_at(&self.open()?.file, out, at).map_err(|e| Error::io(&self.target, "read", e))
-    }
-
-    fn open(&self) -> Result<&Buffered, Error> {
-        self.out
-            .as_ref()
-            .ok_or_else(|| Error::io(&self.target, "write", io::Error::other("the file is closed")))
+    /// Takes a file that was filled elsewhere on the same disk in place of what was written here.
+    pub fn adopt(&mut self, file: File, from: &Path) -> Result<(), Error> {
+        // As of every temporary; a file system without locks has none.
+        let _ = file.try_lock();
+        fs::rename(self.kind, from, &self.temporary).map_err(|e| Error::io(&self.target, "rename", e))?;
+        self.out = Some(Buffered::new(self.kind, file));
+        Ok(())
     }
 
     /// Puts the file in place: its bytes are on the disk before its name is.

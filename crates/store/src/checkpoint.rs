@@ -14,6 +14,7 @@
 pub mod compress;
 pub mod config;
 pub mod expand;
+pub mod journal;
 pub mod merge;
 pub mod output;
 pub mod side;

@@ -121,7 +121,7 @@ pub(crate) fn changed(path: &Path) -> Error {
     )
 }
 
-fn modified_ns(meta: &std::fs::Metadata) -> u128 {
+pub(crate) fn modified_ns(meta: &std::fs::Metadata) -> u128 {
     meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos())
 }
 

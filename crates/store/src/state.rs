@@ -4,9 +4,10 @@
 //! - `lock`: held by the run that works (an advisory lock, gone with its process), with that process's number;
 //! - `fingerprint`: what the run was asked to do, see [`Fingerprint`];
 //! - `PHASE-SHARD.part`: the result of one shard of one phase, bytes whose meaning is the caller's;
-//! - `features`: temporary, of the process that works (see [`features`](crate::passes::features)).
+//! - `features`: temporary, of the process that works (see [`features`](crate::passes::features));
+//! - `PHASE-N.data`: a file that is filled in steps, and how far (see [`journal`](crate::checkpoint::journal)) a part says.
 //!
-//! Each file but the lock ends in the SHA-256 of all before and appears under its name only when it is whole; one that is torn or
+//! Each file but the data and the lock ends in the SHA-256 of all before and appears under its name only when it is whole; one that is torn or
 //! damaged all the same (a power cut, since nothing here waits for the disk: losing a result costs its work, no more) counts as absent.
 //!
 //! # The files, version 1
@@ -17,6 +18,7 @@
 use crate::atomic::{is_at, resolve};
 use crate::error::Error;
 use crate::fs;
+use crate::input::modified_ns;
 use sha2::{Digest, Sha256};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
@@ -48,6 +50,18 @@ pub struct InputPrint {
     pub bytes: u64,
     /// When it was last changed: nanoseconds since 1970.
     pub modified_ns: u128,
+}
+
+impl InputPrint {
+    /// Of a file as it is now.
+    pub fn of(path: &Path) -> Result<Self, Error> {
+        let about = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
+        Ok(InputPrint {
+            path: path.to_string_lossy().into_owned(),
+            bytes: about.len(),
+            modified_ns: modified_ns(&about),
+        })
+    }
 }
 
 impl Fingerprint {
@@ -181,6 +195,12 @@ impl State {
             bytes.truncate(start + length);
             bytes.split_off(start)
         })
+    }
+
+    /// Forgets the result of a shard, if there is one.
+    pub(crate) fn remove(&self, phase: &str, shard: u64) -> Result<(), Error> {
+        let path = self.folder.join(part_name(phase, shard)?);
+        fs::remove(KIND, &path).map_err(|e| Error::io(&path, "remove", e))
     }
 
     /// Removes the state: the run is done.

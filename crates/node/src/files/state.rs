@@ -8,7 +8,7 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::sync::{Arc, Mutex};
 use tamis_store::passes::features::Features;
-use tamis_store::state::{self, Fingerprint, state_folder};
+use tamis_store::state::{self, Fingerprint, InputPrint, state_folder};
 
 /// The phase under which a run notes that it begins to put its output in place.
 const COMMIT: &str = "commit";
@@ -99,13 +99,14 @@ impl State {
     }
 }
 
-/// Opens and locks the state of runs on this output.
+/// Opens and locks the state of runs on this output, which read these corpora and files.
 #[napi]
 pub fn open_state<'env>(
     env: &'env Env,
     output: String,
     options: String,
     corpora: Vec<&Corpus>,
+    files: Vec<String>,
     resume: bool,
 ) -> Result<Object<'env>> {
     let mut inputs = Vec::new();
@@ -113,6 +114,9 @@ pub fn open_state<'env>(
         inputs.extend(corpus.get()?.prints());
     }
     let open = move |_: &tamis_kernels::job::Job| {
+        for file in files {
+            inputs.push(InputPrint::of(&path(file))?);
+        }
         let output = path(output);
         let folder = state_folder(&output)?;
         let state = state::State::open(&output, &Fingerprint { options, inputs }, resume)?;

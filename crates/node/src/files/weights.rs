@@ -2,6 +2,7 @@
 
 use super::corpus::path;
 use super::output::Output;
+use super::state::State;
 use super::{gone, number};
 use crate::job::{Job, promise};
 use napi::bindgen_prelude::*;
@@ -251,16 +252,17 @@ pub fn merge_models<'env>(
     env: &'env Env,
     updates: &Updates,
     output: &mut Output,
+    state: &State,
     options: WeightsMergeOptions,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let (updates, output) = (updates.shared.clone(), output.take()?);
+    let (updates, output, state) = (updates.shared.clone(), output.take()?, state.get()?);
     let merge = move |job: &tamis_kernels::job::Job| {
         let plan = Plan::like(updates.layout(), options.one_file, dtype(options.dtype.clone()))?;
         let left_out = plan.left_out();
-        let writer = Writer::begin(output, plan, job)?;
+        let writer = Writer::begin(output, plan, &updates.print(), &state, job)?;
         let merge = MergeOptions { method: options.method(), lambda: options.lambda };
-        let merged = merge::merge(&updates, &writer, &merge, job)?;
+        let merged = merge::merge(&updates, &writer, &merge, &state, job)?;
         let (output, files) = writer.finish()?;
         Ok(WrittenWeights { left_out, histogram: merged.histogram, ..WrittenWeights::new(output, files) })
     };
@@ -273,38 +275,46 @@ pub fn mask_models<'env>(
     env: &'env Env,
     updates: &Updates,
     output: &mut Output,
+    state: &State,
     names: Vec<String>,
     lambdas: Vec<f64>,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let (updates, output) = (updates.shared.clone(), output.take()?);
+    let (updates, output, state) = (updates.shared.clone(), output.take()?, state.get()?);
     let mask = move |job: &tamis_kernels::job::Job| {
-        let (output, masked) = tasks::mask_updates(&updates, output, &names, &lambdas, job)?;
+        let (output, masked) = tasks::mask_updates(&updates, output, &names, &lambdas, &state, job)?;
         Ok(WrittenWeights { densities: masked.densities, ..WrittenWeights::new(output, masked.files) })
     };
     promise(env, Some(job), mask, |written| written)
 }
 
-/// Writes the signs of the first model's update, and their scale: `alpha` standard deviations, or without it the mean magnitude of
-/// the kept.
+/// How an update is compressed.
+#[napi(object)]
+pub struct SignsOptions {
+    pub density: f64,
+    /// Standard deviations of the scale; without it the scale is the mean magnitude of the kept.
+    pub alpha: Option<f64>,
+    pub golomb: bool,
+}
+
+/// Writes the signs of the first model's update, and their scale.
 #[napi]
 pub fn compress_model<'env>(
     env: &'env Env,
     updates: &Updates,
     output: &mut Output,
-    density: f64,
-    alpha: Option<f64>,
-    golomb: bool,
+    state: &State,
+    options: SignsOptions,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let (updates, output) = (updates.shared.clone(), output.take()?);
+    let (updates, output, state) = (updates.shared.clone(), output.take()?, state.get()?);
     let compress = move |job: &tamis_kernels::job::Job| {
         let options = CompressOptions {
-            density,
-            scale: alpha.map_or(Scale::MeanAbs, Scale::Std),
-            encoding: if golomb { Encoding::Golomb } else { Encoding::Bitmask },
+            density: options.density,
+            scale: options.alpha.map_or(Scale::MeanAbs, Scale::Std),
+            encoding: if options.golomb { Encoding::Golomb } else { Encoding::Bitmask },
         };
-        let (output, compressed) = compress::compress(&updates, output, &options, job)?;
+        let (output, compressed) = compress::compress(&updates, output, &options, &state, job)?;
         let files = compressed.files.clone();
         Ok(WrittenWeights { signs: Some(compressed), ..WrittenWeights::new(output, files) })
     };
@@ -375,12 +385,13 @@ pub fn expand_model<'env>(
     env: &'env Env,
     expansion: &Expansion,
     output: &mut Output,
+    state: &State,
     one_file: bool,
     job: &Job,
 ) -> Result<Object<'env>> {
-    let (expansion, output) = (expansion.shared.clone(), output.take()?);
+    let (expansion, output, state) = (expansion.shared.clone(), output.take()?, state.get()?);
     let expand = move |job: &tamis_kernels::job::Job| {
-        let (output, files, left_out) = expansion.run(output, one_file, job)?;
+        let (output, files, left_out) = expansion.run(output, one_file, &state, job)?;
         Ok(WrittenWeights { left_out, ..WrittenWeights::new(output, files) })
     };
     promise(env, Some(job), expand, |written| written)

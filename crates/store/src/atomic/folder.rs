@@ -56,6 +56,19 @@ impl AtomicFolder {
 
     /// Starts a file of the folder; `name` may lead through folders below, which are made.
     pub fn file(&mut self, name: &Path) -> Result<FolderFile, Error> {
+        let (path, shown) = self.place(name)?;
+        let file = fs::create_new(KIND, &path).map_err(|e| Error::io(&shown, "create", e))?;
+        Ok(FolderFile { path: shown, out: Buffered::new(KIND, file) })
+    }
+
+    /// Takes a file that was filled elsewhere on the same disk, and whose bytes are on it, under a name.
+    pub fn adopt(&mut self, name: &Path, from: &Path) -> Result<(), Error> {
+        let (path, shown) = self.place(name)?;
+        fs::rename_new(KIND, from, &path).map_err(|e| Error::io(&shown, "rename", e))
+    }
+
+    /// Where a file of a name is filled and where it will appear; the folders above it are made.
+    fn place(&mut self, name: &Path) -> Result<(PathBuf, PathBuf), Error> {
         let plain = name.components().all(|part| matches!(part, Component::Normal(_)));
         if !plain || name.as_os_str().is_empty() || name == Path::new(MANIFEST) {
             return Err(Error::range(format!(
@@ -69,8 +82,7 @@ impl AtomicFolder {
             self.folders.insert(self.temporary.join(above));
         }
         fs::create_folders(KIND, parent(&path)).map_err(|e| Error::io(parent(&shown), "create", e))?;
-        let file = fs::create_new(KIND, &path).map_err(|e| Error::io(&shown, "create", e))?;
-        Ok(FolderFile { path: shown, out: Buffered::new(KIND, file) })
+        Ok((path, shown))
     }
 
     /// Writes the manifest and swaps the folder in; every [`FolderFile`] must be finished.
@@ -138,11 +150,6 @@ impl FolderFile {
     /// Where the file will appear.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Writes bytes at a place of the file, past the buffer; threads may do so at once, each at its own place.
-    pub fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
-        self.out.write_at(bytes, at).map_err(|e| Error::io(&self.path, "write", e))
     }
 
     /// Ends the file: its bytes are on the disk.

@@ -5,12 +5,15 @@
 //! name), `version` (`1`). Then of each tensor NAME `NAME.scale` (F32, one item), by name; then `NAME.negative` and `NAME.positive` (U8, a bit an item, least
 //! significant first) or `NAME.golomb` (U8, the stream of [`tamis_kernels::golomb`]), by name.
 
+use super::journal::{Journal, Kept, Steps, once};
 use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
 use super::updates::{Tensor, Updates};
 use super::windows::Windows;
-use crate::atomic::{AtomicFile, Output};
+use crate::atomic::Output;
 use crate::error::Error;
+use crate::passes::blob;
 use crate::safetensors::Dtype;
+use crate::state::State;
 use tamis_kernels::bits::bytes_of;
 use tamis_kernels::golomb;
 use tamis_kernels::job::Job;
@@ -58,7 +61,8 @@ pub struct Compressed {
 
 /// Keeps of an update (the first model's) the signs of its largest magnitudes, ranked over all tensors, and one scale; writes them.
 ///
-/// Reads the update three times (with density 1 twice). Memory: a window of it, and two bits an item of the largest tensor.
+/// Reads the update three times (with density 1 twice). Memory: a window of it, and two bits an item of the largest tensor. A tensor is
+/// a step, from which an interrupted run goes on.
 ///
 /// # Errors
 /// With the file and the tensor: a number that is not finite.
@@ -66,60 +70,69 @@ pub fn compress(
     updates: &Updates,
     output: Output,
     options: &CompressOptions,
+    state: &State,
     job: &Job,
 ) -> Result<(Output, Compressed), Error> {
     let elements = updates.elements();
     let keep = keep_count(options.density, elements);
     let mut windows = Windows::new(1);
-    let (moments, cut) = measure(updates, keep, &mut windows, job)?;
-    let mut signs = Signs { updates, windows, cut, nonzeros: 0, kept: 0.0 };
+    let work = updates.print();
+    let (moments, cut) = once(state, "measured", &work, || measure(updates, keep, &mut windows, job))?;
+    let mut signs = Signs { updates, windows, cut, positive: Vec::new(), negative: Vec::new() };
     let metadata = metadata(updates, options.encoding);
-    let scale = |kept: f64| match options.scale {
-        Scale::Std(alpha) => (alpha * moments.std()) as f32,
-        Scale::MeanAbs => (kept / keep as f64) as f32,
-    };
-    job.begin(WRITE, updates.pass_bytes());
-    let (writer, scale) = match options.encoding {
+    let (writer, found) = match options.encoding {
         Encoding::Bitmask => {
             let sized = updates.tensors().iter().flat_map(|tensor| {
                 let bytes = tensor.items.div_ceil(8);
                 ["negative", "positive"].map(|mask| (format!("{}.{mask}", tensor.name), bytes))
             });
             let plan = plan(updates, &metadata, sized.collect())?;
-            let writer = Writer::begin(output, plan, job)?;
-            signs.each(job, |tensor, positive, negative| {
-                writer.write_bytes(&format!("{tensor}.negative"), 0, negative)?;
-                writer.write_bytes(&format!("{tensor}.positive"), 0, positive)
-            })?;
-            (writer, scale(signs.kept))
+            let writer = Writer::begin(output, plan, &work, state, job)?;
+            let mut steps: Steps<Found> = writer.steps();
+            signs.begin(&steps, job);
+            for tensor in updates.tensors().iter().skip(steps.done) {
+                signs.find(tensor, &mut steps.more, job)?;
+                writer.write_bytes(&format!("{}.negative", tensor.name), 0, &signs.negative)?;
+                writer.write_bytes(&format!("{}.positive", tensor.name), 0, &signs.positive)?;
+                writer.step(&mut steps, job)?;
+            }
+            (writer, steps.more)
         }
         Encoding::Golomb => {
             // How long a stream is is known when it is made, and the header comes before them all.
-            let aside = output.target().with_added_extension("streams");
-            let spool = AtomicFile::create("spool", &aside, true)?;
-            let mut streams: Vec<(String, u64, u64)> = Vec::new();
-            let mut end = 0;
-            signs.each(job, |tensor, positive, negative| {
-                let items = items_of(updates, tensor);
-                let stream = golomb::encode(positive, negative, items, job)?;
-                spool.write_at(&stream, end)?;
-                streams.push((format!("{tensor}.golomb"), end, stream.len() as u64));
-                end += stream.len() as u64;
-                Ok(())
-            })?;
-            let sized = streams.iter().map(|(name, _, bytes)| (name.clone(), *bytes)).collect();
-            let writer = Writer::begin(output, plan(updates, &metadata, sized)?, job)?;
+            let spool = Journal::open(state, "streams", work, vec![output.target().into()])?;
+            let mut steps: Steps<Found> = spool.steps();
+            signs.begin(&steps, job);
+            for tensor in updates.tensors().iter().skip(steps.done) {
+                signs.find(tensor, &mut steps.more, job)?;
+                let stream = golomb::encode(&signs.positive, &signs.negative, tensor.items as usize, job)?;
+                spool.write_at(0, &stream, steps.more.streams.iter().sum())?;
+                steps.more.streams.push(stream.len() as u64);
+                spool.step(&mut steps, job)?;
+            }
+            let found = steps.more;
+            let streams = || updates.tensors().iter().zip(&found.streams);
+            let sized = streams().map(|(tensor, &bytes)| (format!("{}.golomb", tensor.name), bytes));
+            let plan = plan(updates, &metadata, sized.collect())?;
+            let writer = Writer::begin(output, plan, &work, state, job)?;
             let mut buffer = vec![0; CHUNK];
-            for (name, begin, bytes) in &streams {
-                for at in (0..*bytes).step_by(CHUNK) {
+            let mut begin = 0;
+            for (tensor, &bytes) in streams() {
+                for at in (0..bytes).step_by(CHUNK) {
                     job.check()?;
                     let part = &mut buffer[..(bytes - at).min(CHUNK as u64) as usize];
-                    spool.read_at(part, begin + at)?;
-                    writer.write_bytes(name, at, part)?;
+                    spool.read_at(0, part, begin + at)?;
+                    writer.write_bytes(&format!("{}.golomb", tensor.name), at, part)?;
                 }
+                begin += bytes;
             }
-            (writer, scale(signs.kept))
+            spool.discard();
+            (writer, found)
         }
+    };
+    let scale = match options.scale {
+        Scale::Std(alpha) => (alpha * moments.std()) as f32,
+        Scale::MeanAbs => (found.kept / keep as f64) as f32,
     };
     if !scale.is_finite() {
         return Err(Error::range("scale must be finite in float32: alpha times the deviation is not"));
@@ -129,7 +142,7 @@ pub fn compress(
     }
     updates.check_unchanged()?;
     let (output, files) = writer.finish()?;
-    let nonzeros = signs.nonzeros;
+    let nonzeros = found.nonzeros;
     Ok((output, Compressed { files, scale, elements, nonzeros, cost: cost(elements, nonzeros) }))
 }
 
@@ -162,45 +175,66 @@ fn measure(updates: &Updates, keep: u64, windows: &mut Windows, job: &Job) -> Re
     Ok((moments, select.cut()))
 }
 
+/// What the tensors behind need of those whose signs are found.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    nonzeros: u64,
+    /// The sum of the magnitudes that are kept.
+    kept: f64,
+    /// As it is in front of the next tensor; at the start that of the whole update.
+    cut: Option<Cut>,
+    /// Bytes of each stream.
+    streams: Vec<u64>,
+}
+
+impl Kept for Found {
+    fn put(&self, out: &mut blob::Writer) {
+        out.u64(self.nonzeros);
+        out.f64(self.kept);
+        self.cut.iter().cloned().collect::<Vec<Cut>>().put(out);
+        self.streams.put(out);
+    }
+
+    fn take(from: &mut blob::Reader) -> Option<Self> {
+        let (nonzeros, kept) = (from.u64()?, from.f64()?);
+        Some(Found { nonzeros, kept, cut: Vec::take(from)?.pop(), streams: Vec::take(from)? })
+    }
+}
+
 /// The last walk over an update.
 struct Signs<'a> {
     updates: &'a Updates,
     windows: Windows,
+    /// Of the whole update.
     cut: Cut,
-    nonzeros: u64,
-    /// Of the magnitudes that are kept.
-    kept: f64,
+    /// The masks of the tensor that was walked over last.
+    positive: Vec<u8>,
+    negative: Vec<u8>,
 }
 
 impl Signs<'_> {
-    /// Hands over the masks of each tensor, positive first.
-    fn each(
-        &mut self,
-        job: &Job,
-        mut take: impl FnMut(&str, &[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let (mut positive, mut negative) = (Vec::new(), Vec::new());
-        for tensor in self.updates.tensors() {
-            let bytes = bytes_of(items_of(self.updates, &tensor.name));
-            positive.resize(bytes, 0);
-            negative.resize(bytes, 0);
-            for start in self.windows.starts(tensor.items) {
-                self.updates.read(tensor, start, &mut self.windows, job)?;
-                let x = self.windows.slot(0);
-                let cut = self.cut.part(x);
-                let place = start as usize / 8..start as usize / 8 + bytes_of(x.len());
-                self.nonzeros += pack_signs(x, cut, &mut positive[place.clone()], &mut negative[place], job)?;
-                add_kept(x, cut, &mut self.kept, job)?;
-            }
-            take(&tensor.name, &positive, &negative)?;
+    fn begin(&self, steps: &Steps<Found>, job: &Job) {
+        job.begin(WRITE, self.updates.pass_bytes());
+        steps.tell(job);
+    }
+
+    /// Finds the masks of the next tensor.
+    fn find(&mut self, tensor: &Tensor, found: &mut Found, job: &Job) -> Result<(), Error> {
+        let bytes = bytes_of(tensor.items as usize);
+        self.positive.resize(bytes, 0);
+        self.negative.resize(bytes, 0);
+        let cut = found.cut.get_or_insert_with(|| self.cut.clone());
+        for start in self.windows.starts(tensor.items) {
+            self.updates.read(tensor, start, &mut self.windows, job)?;
+            let x = self.windows.slot(0);
+            let cut = cut.part(x);
+            let place = start as usize / 8..start as usize / 8 + bytes_of(x.len());
+            let masks = (&mut self.positive[place.clone()], &mut self.negative[place]);
+            found.nonzeros += pack_signs(x, cut, masks.0, masks.1, job)?;
+            add_kept(x, cut, &mut found.kept, job)?;
         }
         Ok(())
     }
-}
-
-fn items_of(updates: &Updates, name: &str) -> usize {
-    let at = updates.tensors().binary_search_by(|tensor| tensor.name.as_str().cmp(name));
-    at.map_or(0, |at| updates.tensors()[at].items as usize)
 }
 
 fn metadata(updates: &Updates, encoding: Encoding) -> Vec<(String, String)> {

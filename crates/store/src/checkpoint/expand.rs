@@ -1,5 +1,6 @@
 //! Packed updates read back: signs and a scale ([`super::compress`]), or one model of several ([`super::tasks`]), alone or on their base.
 
+use super::journal::{Steps, print_of};
 use super::merge::WRITE;
 use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
 use super::updates::{Origin, check_copies, find_copies};
@@ -8,6 +9,7 @@ use super::{Checkpoint, Place, compress, shown, tasks};
 use crate::atomic::Output;
 use crate::error::Error;
 use crate::safetensors::{Dtype, Safetensors};
+use crate::state::State;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tamis_kernels::bits::{bytes_of, unpack};
@@ -408,7 +410,8 @@ impl Expansion {
 
     /// Writes `base + lambda update`; without a base `lambda update` (on ones: `1 + lambda update`).
     ///
-    /// Reads both once. Memory: windows, and one or two bits an item of the largest tensor.
+    /// Reads both once. Memory: windows, and one or two bits an item of the largest tensor. A tensor is a step, from which an interrupted
+    /// run goes on.
     ///
     /// # Errors
     /// With the file and the tensor: what is damaged, not finite, or does not fit its type.
@@ -416,15 +419,19 @@ impl Expansion {
         &self,
         output: Output,
         one_file: bool,
+        state: &State,
         job: &Job,
     ) -> Result<(Output, Vec<WrittenFile>, Vec<PathBuf>), Error> {
         let plan = self.plan(one_file)?;
         let left = plan.left_out();
-        let writer = Writer::begin(output, plan, job)?;
+        let names = self.packed.shapes.keys().map(|name| format!("{name} {}", self.original(name)));
+        let writer = Writer::begin(output, plan, &print_of(names), state, job)?;
+        let mut steps: Steps<()> = writer.steps();
         job.begin(WRITE, self.pass_bytes());
+        steps.tell(job);
         let mut windows = Windows::new(3);
         let mut scratch = Scratch::default();
-        for (name, shape) in &self.packed.shapes {
+        for (name, shape) in self.packed.shapes.iter().skip(steps.done) {
             let items: u64 = shape.iter().product();
             let masks = self.packed.masks(name, items as usize, self.options.task.as_deref(), job)?;
             let names = match &self.base {
@@ -445,11 +452,14 @@ impl Expansion {
                 .map(bytes)
                 .sum();
             job.advance(self.packed.bytes_of(name, self.options.task.as_deref()) + below, 1);
+            writer.step(&mut steps, job)?;
         }
         if let Some(base) = &self.base {
             let originals: Vec<&str> = self.packed.shapes.keys().map(|name| self.original(name)).collect();
-            for name in base.tensors().filter(|name| !originals.contains(&self.original(name))) {
+            let others = base.tensors().filter(|name| !originals.contains(&self.original(name)));
+            for name in others.skip(steps.done - self.tensors()) {
                 writer.copy(name, base.find(name).expect("it was listed"), job)?;
+                writer.step(&mut steps, job)?;
             }
         }
         self.checkpoints().try_for_each(Checkpoint::check_unchanged)?;

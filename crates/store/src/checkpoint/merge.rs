@@ -1,10 +1,13 @@
 //! Several models as one: their updates merged window by window and added to the base again.
 
+use super::journal::{Kept, Steps, once};
 use super::output::{Writer, carried_bytes, carry, places_of};
 use super::shown;
 use super::updates::{Tensor, Updates};
 use super::windows::Windows;
 use crate::error::Error;
+use crate::passes::blob;
+use crate::state::State;
 use rayon::prelude::*;
 use tamis_kernels::elementwise::{add_scaled, weighted_sum};
 use tamis_kernels::job::Job;
@@ -47,7 +50,41 @@ pub struct Merged {
     pub undecided: u64,
 }
 
-/// Merges the updates and writes `base + lambda merged` (without a base: `lambda merged`) and what else the layout holds.
+/// What the tensors behind need of those that are merged.
+#[derive(Debug, Clone, Default)]
+pub struct Sofar {
+    histogram: Vec<u64>,
+    undecided: u64,
+    /// Of the tensors of one scope.
+    scope: Elected,
+    /// As they are in front of the next tensor.
+    cuts: Vec<Cut>,
+    /// The tensors whose sign was not decided, and the cuts in front of each.
+    again: Vec<(u64, Vec<Cut>)>,
+}
+
+impl Kept for Sofar {
+    fn put(&self, out: &mut blob::Writer) {
+        self.histogram.put(out);
+        self.undecided.put(out);
+        self.scope.put(out);
+        self.cuts.put(out);
+        self.again.put(out);
+    }
+
+    fn take(from: &mut blob::Reader) -> Option<Self> {
+        Some(Sofar {
+            histogram: Kept::take(from)?,
+            undecided: Kept::take(from)?,
+            scope: Kept::take(from)?,
+            cuts: Kept::take(from)?,
+            again: Kept::take(from)?,
+        })
+    }
+}
+
+/// Merges the updates and writes `base + lambda merged` (without a base: `lambda merged`) and what else the layout holds. A tensor is a
+/// step: an interrupted run goes on from the last one that it noted.
 ///
 /// Reads every update once, or three times where magnitudes must be ranked and a tensor is longer than a window; memory is a window
 /// of each.
@@ -57,81 +94,125 @@ pub struct Merged {
 ///
 /// # Panics
 /// If there are not as many weights or lambdas as models.
-pub fn merge(updates: &Updates, writer: &Writer, options: &MergeOptions, job: &Job) -> Result<Merged, Error> {
+pub fn merge(
+    updates: &Updates,
+    writer: &Writer,
+    options: &MergeOptions,
+    state: &State,
+    job: &Job,
+) -> Result<Merged, Error> {
     let mut pass = Pass::new(updates, writer, options.lambda, job);
-    let mut merged = Merged::default();
+    let tensors = updates.tensors();
+    let mut steps: Steps<Sofar> = writer.steps();
+    let mut before = tensors.len();
+    let begin = |steps: &Steps<Sofar>, reads: u64| {
+        job.begin(WRITE, reads * updates.pass_bytes() + carried_bytes(updates));
+        steps.tell(job);
+    };
     match &options.method {
         Method::Weighted { weights } => {
-            job.begin(WRITE, updates.pass_bytes() + carried_bytes(updates));
-            for tensor in updates.tensors() {
+            begin(&steps, 1);
+            for tensor in tensors.iter().skip(steps.done) {
                 pass.walk(tensor, |_, slots, out| weighted_sum(slots, weights, out, job))?;
+                writer.step(&mut steps, job)?;
             }
         }
         Method::Agreed { lambdas, agree } => {
-            job.begin(WRITE, updates.pass_bytes() + carried_bytes(updates));
-            merged.histogram = vec![0; lambdas.len() + 1];
-            let mut masks = vec![Vec::new(); lambdas.len()];
-            let (mut mask, mut sum) = (Vec::new(), Vec::new());
-            for tensor in updates.tensors() {
-                pass.walk(tensor, |_, slots, out| {
-                    sum.resize(out.len(), 0.0);
-                    mask.resize(out.len(), 0);
-                    sum_updates(slots, &mut sum, job)?;
-                    for ((own, update), lambda) in masks.iter_mut().zip(slots).zip(lambdas) {
-                        own.resize(out.len(), 0);
-                        task_mask(update, &sum, *lambda, own, job)?;
-                    }
-                    let all: Vec<&[u8]> = masks.iter().map(Vec::as_slice).collect();
-                    agreement(&all, *agree, &mut mask, &mut merged.histogram, job).map_err(|error| {
-                        match error {
-                            MaskError::Aborted => Stopped::Aborted,
-                            MaskError::NotMask { .. } => unreachable!("the masks were made here"),
-                        }
-                    })?;
-                    Ok(apply_mask(&mask, &sum, out, job)?)
-                })?;
+            begin(&steps, 1);
+            steps.more.histogram.resize(lambdas.len() + 1, 0);
+            let mut votes = Votes::new(lambdas, *agree);
+            for tensor in tensors.iter().skip(steps.done) {
+                let counts = &mut steps.more.histogram;
+                pass.walk(tensor, |_, slots, out| votes.sum(slots, out, counts, job))?;
+                writer.step(&mut steps, job)?;
             }
         }
         Method::Elected { density, merge, weights, each_tensor } => {
-            let models = updates.models().len();
             let whole = *density == 1.0;
-            // The cuts as they are in front of each tensor whose sign was not decided, and the signs elected there.
-            let mut again: Vec<(usize, Vec<Cut>)> = Vec::new();
-            let mut scope = Elected::default();
-            let mut cuts = match (whole, each_tensor) {
-                (false, false) => global_cuts(updates, *density, &mut pass.windows, job)?,
-                _ => vec![Cut::all(); models],
-            };
-            let ranked = if whole || !each_tensor { 1 } else { RANKINGS + 1 };
-            job.begin(WRITE, ranked * updates.pass_bytes() + carried_bytes(updates));
-            for (t, tensor) in updates.tensors().iter().enumerate() {
+            if steps.done == 0 {
+                steps.more.cuts = if whole || *each_tensor {
+                    vec![Cut::all(); updates.models().len()]
+                } else {
+                    once(state, "cuts", &updates.print(), || {
+                        global_cuts(updates, *density, &mut pass.windows, job)
+                    })?
+                };
+            }
+            begin(&steps, if whole || !each_tensor { 1 } else { RANKINGS + 1 });
+            for (t, tensor) in tensors.iter().enumerate().skip(steps.done) {
+                let Sofar { undecided, scope, cuts, again, .. } = &mut steps.more;
                 if *each_tensor && !whole && tensor.items > 0 {
-                    cuts = tensor_cuts(updates, tensor, *density, &mut pass.windows, job)?;
+                    *cuts = tensor_cuts(updates, tensor, *density, &mut pass.windows, job)?;
                 }
-                let before = cuts.clone();
-                let elected = pass.elect(tensor, &mut cuts, weights, *merge, 1.0)?;
-                merged.undecided += elected.undecided;
+                let mut in_front = cuts.clone();
+                let elected = pass.elect(tensor, cuts, weights, *merge, 1.0)?;
+                *undecided += elected.undecided;
                 if *each_tensor {
                     if elected.undecided > 0 && elected.balance < 0 {
-                        pass.elect(tensor, &mut before.clone(), weights, *merge, -1.0)?;
+                        pass.elect(tensor, &mut in_front, weights, *merge, -1.0)?;
                     }
                 } else {
-                    scope = scope.and(elected);
+                    *scope = scope.and(elected);
                     if elected.undecided > 0 {
-                        again.push((t, before));
+                        again.push((t as u64, in_front));
                     }
                 }
+                writer.step(&mut steps, job)?;
             }
-            if scope.balance < 0 {
-                for (t, mut cuts) in again {
-                    pass.elect(&updates.tensors()[t], &mut cuts, weights, *merge, -1.0)?;
+            if steps.more.scope.balance < 0 {
+                let again = steps.more.again.clone();
+                before += again.len();
+                for (t, mut cuts) in again.into_iter().skip(steps.done - tensors.len()) {
+                    pass.elect(&tensors[t as usize], &mut cuts, weights, *merge, -1.0)?;
+                    writer.step(&mut steps, job)?;
                 }
             }
         }
     }
-    carry(updates, writer, job)?;
+    carry(updates, writer, before, &mut steps, job)?;
     updates.check_unchanged()?;
-    Ok(merged)
+    let Sofar { histogram, undecided, .. } = steps.more;
+    Ok(Merged { histogram, undecided })
+}
+
+/// Which updates need a number, and how many must.
+struct Votes<'a> {
+    lambdas: &'a [f64],
+    agree: u64,
+    masks: Vec<Vec<u8>>,
+    mask: Vec<u8>,
+    sum: Vec<f32>,
+}
+
+impl<'a> Votes<'a> {
+    fn new(lambdas: &'a [f64], agree: u64) -> Self {
+        let masks = vec![Vec::new(); lambdas.len()];
+        Votes { lambdas, agree, masks, mask: Vec::new(), sum: Vec::new() }
+    }
+
+    /// The sum of the updates where enough of them need a number; counts how many do.
+    fn sum(
+        &mut self,
+        updates: &[&[f32]],
+        out: &mut [f32],
+        counts: &mut [u64],
+        job: &Job,
+    ) -> Result<(), Stopped> {
+        let Votes { lambdas, agree, masks, mask, sum } = self;
+        sum.resize(out.len(), 0.0);
+        mask.resize(out.len(), 0);
+        sum_updates(updates, sum, job)?;
+        for ((own, update), lambda) in masks.iter_mut().zip(updates).zip(*lambdas) {
+            own.resize(out.len(), 0);
+            task_mask(update, sum, *lambda, own, job)?;
+        }
+        let all: Vec<&[u8]> = masks.iter().map(Vec::as_slice).collect();
+        agreement(&all, *agree, mask, counts, job).map_err(|error| match error {
+            MaskError::Aborted => Stopped::Aborted,
+            MaskError::NotMask { .. } => unreachable!("the masks were made here"),
+        })?;
+        Ok(apply_mask(mask, sum, out, job)?)
+    }
 }
 
 /// Passes of [`MagnitudeSelect`] over float32.
@@ -140,7 +221,7 @@ const RANKINGS: u64 = 2;
 /// A walk over tensors that writes what is made of each window.
 struct Pass<'a> {
     updates: &'a Updates,
-    writer: &'a Writer,
+    writer: &'a Writer<'a>,
     lambda: f64,
     job: &'a Job,
     windows: Windows,
@@ -151,7 +232,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(updates: &'a Updates, writer: &'a Writer, lambda: f64, job: &'a Job) -> Self {
+    fn new(updates: &'a Updates, writer: &'a Writer<'a>, lambda: f64, job: &'a Job) -> Self {
         let has_base = updates.base().is_some() || updates.origin() != 0.0;
         let windows = Windows::new(updates.models().len() + usize::from(has_base));
         Pass { updates, writer, lambda, job, windows, has_base, merged: Vec::new(), out: Vec::new() }

@@ -3,14 +3,16 @@
 //! Inside a file the types of larger items come first, so that every tensor is aligned to its items; tensors of one size go by name.
 
 use super::config::with_dtype;
+use super::journal::{Journal, Kept, Print, Steps, print_of};
 use super::side::{SideFiles, copy_side_files, side_files};
 use super::updates::Updates;
 use super::windows::{PIECE, narrow, read_f32};
 use super::{Checkpoint, Place, shown};
-use crate::atomic::{AtomicFile, AtomicFolder, FolderFile, Output};
+use crate::atomic::Output;
 use crate::error::Error;
 use crate::fs;
 use crate::safetensors::{Dtype, Entry, encode_header};
+use crate::state::State;
 use rayon::prelude::*;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -156,28 +158,6 @@ impl Plan {
     }
 }
 
-/// Where the bytes of an output go.
-enum Target {
-    File(AtomicFile),
-    Part(FolderFile),
-}
-
-impl Target {
-    fn write_at(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
-        match self {
-            Target::File(file) => file.write_at(bytes, at),
-            Target::Part(file) => file.write_at(bytes, at),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Target::File(file) => file.target(),
-            Target::Part(file) => file.path(),
-        }
-    }
-}
-
 /// A file of an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenFile {
@@ -186,59 +166,75 @@ pub struct WrittenFile {
 }
 
 /// An output that is being filled.
-pub struct Writer {
-    /// Before the folder: files are closed before the folder that holds them goes.
-    targets: Vec<Target>,
-    folder: Option<AtomicFolder>,
+pub struct Writer<'a> {
+    output: Output,
     plan: Plan,
+    /// The files, in the order of the plan.
+    journal: Journal<'a>,
     /// Of each tensor: its file and the entry there.
     places: BTreeMap<String, (usize, usize)>,
 }
 
-impl Writer {
-    /// Checks that there is room, writes the headers, and copies the side files.
+impl<'a> Writer<'a> {
+    /// Checks that there is room, writes the headers, and copies the side files. What an interrupted run of the same plan and the same
+    /// `work` wrote is gone on with.
     ///
     /// # Errors
     /// `ERR_TAMIS_IO` where the disk has no room for all of it.
-    pub fn begin(output: Output, plan: Plan, job: &Job) -> Result<Self, Error> {
-        check_room(&output, plan.bytes())?;
+    pub fn begin(
+        mut output: Output,
+        plan: Plan,
+        work: &Print,
+        state: &'a State,
+        job: &Job,
+    ) -> Result<Self, Error> {
         let mut places = BTreeMap::new();
         for (f, file) in plan.files.iter().enumerate() {
             for (e, entry) in file.entries.iter().enumerate() {
                 places.insert(entry.name.clone(), (f, e));
             }
         }
-        let mut targets = Vec::new();
-        let folder = match output {
-            Output::File(file) => {
-                targets.push(Target::File(file));
-                None
+        let shown: Vec<PathBuf> = plan
+            .files
+            .iter()
+            .map(|file| match &output {
+                Output::File(file) => file.target().to_owned(),
+                Output::Folder(folder) => folder.target().join(&file.name),
+            })
+            .collect();
+        let headers = plan.files.iter().map(|file| file.header.as_slice());
+        let print = print_of(std::iter::once(work.as_slice()).chain(headers));
+        let journal = Journal::open(state, "tensors", print, shown)?;
+        check_room(&output, plan.bytes().saturating_sub(journal.bytes()))?;
+        if let Output::Folder(folder) = &mut output {
+            if let Some((from, side)) = &plan.side {
+                let config = |text: &str| match plan.dtype {
+                    Some(dtype) => with_dtype(text, config_name(dtype)),
+                    None => text.to_owned(),
+                };
+                copy_side_files(from, side, folder, &config, job)?;
             }
-            Output::Folder(mut folder) => {
-                for file in &plan.files {
-                    targets.push(Target::Part(folder.file(Path::new(&file.name))?));
-                }
-                if let Some((from, side)) = &plan.side {
-                    let config = |text: &str| match plan.dtype {
-                        Some(dtype) => with_dtype(text, config_name(dtype)),
-                        None => text.to_owned(),
-                    };
-                    copy_side_files(from, side, &mut folder, &config, job)?;
-                }
-                if let Some((name, json)) = &plan.index {
-                    let mut file = folder.file(Path::new(name))?;
-                    let path = file.path().to_owned();
-                    file.write_all(json.as_bytes()).map_err(|e| Error::io(path, "write", e))?;
-                    file.finish()?;
-                }
-                Some(folder)
+            if let Some((name, json)) = &plan.index {
+                let mut file = folder.file(Path::new(name))?;
+                let path = file.path().to_owned();
+                file.write_all(json.as_bytes()).map_err(|e| Error::io(path, "write", e))?;
+                file.finish()?;
             }
-        };
-        let writer = Writer { folder, targets, plan, places };
-        for (target, file) in writer.targets.iter().zip(&writer.plan.files) {
-            target.write_at(&file.header, 0)?;
         }
-        Ok(writer)
+        for (f, file) in plan.files.iter().enumerate() {
+            journal.write_at(f, &file.header, 0)?;
+        }
+        Ok(Writer { output, plan, journal, places })
+    }
+
+    /// How far an interrupted run was; a new one has done nothing.
+    pub fn steps<T: Kept + Default>(&self) -> Steps<T> {
+        self.journal.steps()
+    }
+
+    /// One more step is done.
+    pub fn step<T: Kept>(&self, steps: &mut Steps<T>, job: &Job) -> Result<(), Error> {
+        self.journal.step(steps, job)
     }
 
     /// Writes items of a tensor from `start` on, rounded to nearest even to the tensor's type.
@@ -249,7 +245,7 @@ impl Writer {
     /// # Panics
     /// If the tensor is not planned, or ends before.
     pub fn write(&self, name: &str, start: u64, items: &[f32], job: &Job) -> Result<(), Error> {
-        let (target, entry, begin) = self.place(name);
+        let (file, entry, begin) = self.place(name);
         let width = entry.dtype.bits() / 8;
         assert!((start + items.len() as u64) * width <= entry.bytes(), "a write passes the tensor's end");
         let write = |(piece, x): (usize, &[f32])| -> Result<(), Error> {
@@ -257,20 +253,20 @@ impl Writer {
             let first = start + (piece * PIECE) as u64;
             let at = begin + first * width;
             if entry.dtype == Dtype::F32 {
-                return target.write_at(bytemuck::cast_slice(x), at);
+                return self.journal.write_at(file, bytemuck::cast_slice(x), at);
             }
             let mut bytes = Vec::with_capacity(x.len() * width as usize);
             narrow(x, entry.dtype, &mut bytes).map_err(|i| {
                 Error::range(format!(
                     "{}: the tensor {} does not fit {}: its item {} is {}; choose bfloat16 or float32 (--dtype)",
-                    target.path().display(),
+                    self.journal.shown(file).display(),
                     shown(name),
                     config_name(entry.dtype),
                     first + i as u64,
                     x[i]
                 ))
             })?;
-            target.write_at(&bytes, at)
+            self.journal.write_at(file, &bytes, at)
         };
         if items.len() <= PIECE {
             return write((0, items));
@@ -280,21 +276,17 @@ impl Writer {
 
     /// Writes bytes of a tensor from byte `at` of it on.
     pub fn write_bytes(&self, name: &str, at: u64, bytes: &[u8]) -> Result<(), Error> {
-        let (target, entry, begin) = self.place(name);
+        let (file, entry, begin) = self.place(name);
         assert!(at + bytes.len() as u64 <= entry.bytes(), "a write passes the tensor's end");
-        target.write_at(bytes, begin + at)
+        self.journal.write_at(file, bytes, begin + at)
     }
 
-    /// Whether a tensor is planned.
-    pub fn holds(&self, name: &str) -> bool {
-        self.places.contains_key(name)
-    }
-
-    fn place(&self, name: &str) -> (&Target, &Entry, u64) {
+    /// Of a tensor: its file, its entry, and where it begins.
+    fn place(&self, name: &str) -> (usize, &Entry, u64) {
         let &(f, e) = self.places.get(name).unwrap_or_else(|| panic!("the tensor {name:?} is not planned"));
         let file = &self.plan.files[f];
         let entry = &file.entries[e];
-        (&self.targets[f], entry, file.header.len() as u64 + entry.begin)
+        (f, entry, file.header.len() as u64 + entry.begin)
     }
 
     /// Copies a tensor, in the planned type.
@@ -323,24 +315,19 @@ impl Writer {
 
     /// Ends all files: their bytes are on the disk. What is left is to put them in place.
     pub fn finish(self) -> Result<(Output, Vec<WrittenFile>), Error> {
-        let written = self
-            .targets
+        let Writer { mut output, plan, journal, .. } = self;
+        let written = plan
+            .files
             .iter()
-            .zip(&self.plan.files)
-            .map(|(target, file)| WrittenFile { path: target.path().into(), bytes: file.bytes })
+            .enumerate()
+            .map(|(f, file)| WrittenFile { path: journal.shown(f).into(), bytes: file.bytes })
             .collect();
-        let mut whole = None;
-        for target in self.targets {
-            match target {
-                Target::Part(file) => file.finish()?,
-                Target::File(file) => whole = Some(file),
+        for ((file, from), planned) in journal.finish()?.into_iter().zip(&plan.files) {
+            match &mut output {
+                Output::File(target) => target.adopt(file, &from)?,
+                Output::Folder(folder) => folder.adopt(Path::new(&planned.name), &from)?,
             }
         }
-        let output = match (self.folder, whole) {
-            (Some(folder), _) => Output::Folder(folder),
-            (None, Some(file)) => Output::File(file),
-            (None, None) => unreachable!("an output is a folder or a file"),
-        };
         Ok((output, written))
     }
 }
@@ -350,12 +337,17 @@ pub fn places_of<'a>(updates: &'a Updates, name: &'a str) -> Vec<&'a str> {
     updates.layout().tensors().filter(|one| updates.original(one) == name).collect()
 }
 
-/// Copies the tensors of the layout that are no part of the updates.
-pub fn carry(updates: &Updates, writer: &Writer, job: &Job) -> Result<(), Error> {
-    let layout = updates.layout();
-    for (name, place) in carried(updates) {
-        debug_assert!(layout.find(name).is_some());
+/// Copies the tensors of the layout that are no part of the updates, a step each; `before` are the steps in front of the first.
+pub fn carry<T: Kept>(
+    updates: &Updates,
+    writer: &Writer,
+    before: usize,
+    steps: &mut Steps<T>,
+    job: &Job,
+) -> Result<(), Error> {
+    for (name, place) in carried(updates).skip(steps.done.saturating_sub(before)) {
         writer.copy(name, place, job)?;
+        writer.step(steps, job)?;
     }
     Ok(())
 }

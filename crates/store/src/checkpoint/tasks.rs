@@ -5,6 +5,7 @@
 //! tensor NAME `merged.NAME` (F32, its shape), by name; then of each model and tensor `mask.MODEL.NAME` (U8, a bit an item, least significant
 //! first), by name.
 
+use super::journal::Steps;
 use super::merge::WRITE;
 use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
 use super::shown;
@@ -13,6 +14,7 @@ use super::windows::Windows;
 use crate::atomic::Output;
 use crate::error::Error;
 use crate::safetensors::Dtype;
+use crate::state::State;
 use tamis_kernels::bits;
 use tamis_kernels::job::Job;
 use tamis_kernels::masks::{sum_updates, task_mask};
@@ -35,7 +37,7 @@ pub struct Masked {
 
 /// Writes the sum of the updates, and of each the mask where `|update| > lambda |sum - update|`.
 ///
-/// Reads every update once; memory is a window of each.
+/// Reads every update once; memory is a window of each. A tensor is a step, from which an interrupted run goes on.
 ///
 /// # Errors
 /// With the file and the tensor: a number that is not finite.
@@ -47,18 +49,22 @@ pub fn mask_updates(
     output: Output,
     names: &[String],
     lambdas: &[f64],
+    state: &State,
     job: &Job,
 ) -> Result<(Output, Masked), Error> {
     assert!(
         names.len() == updates.models().len() && lambdas.len() == names.len(),
         "a name and a lambda for each model"
     );
-    let writer = Writer::begin(output, plan(updates, names)?, job)?;
+    let writer = Writer::begin(output, plan(updates, names)?, &updates.print(), state, job)?;
     let mut windows = Windows::new(updates.models().len());
-    let mut ones = vec![0; names.len()];
+    // Of each model: the ones of its mask.
+    let mut steps: Steps<Vec<u64>> = writer.steps();
+    steps.more.resize(names.len(), 0);
     let (mut sum, mut mask, mut packed) = (Vec::new(), Vec::new(), Vec::new());
     job.begin(WRITE, updates.pass_bytes());
-    for tensor in updates.tensors() {
+    steps.tell(job);
+    for tensor in updates.tensors().iter().skip(steps.done) {
         for start in windows.starts(tensor.items) {
             updates.read(tensor, start, &mut windows, job)?;
             let slots = windows.slots();
@@ -76,16 +82,17 @@ pub fn mask_updates(
             sum_updates(&slots, &mut sum, job).map_err(stopped)?;
             writer.write(&format!("merged.{}", tensor.name), start, &sum, job)?;
             for (m, update) in slots.iter().enumerate() {
-                ones[m] += task_mask(update, &sum, lambdas[m], &mut mask, job).map_err(stopped)?;
+                steps.more[m] += task_mask(update, &sum, lambdas[m], &mut mask, job).map_err(stopped)?;
                 bits::pack(&mask, &mut packed, job)?;
                 writer.write_bytes(&format!("mask.{}.{}", names[m], tensor.name), start / 8, &packed)?;
             }
         }
+        writer.step(&mut steps, job)?;
     }
     updates.check_unchanged()?;
     let (output, files) = writer.finish()?;
     let elements = updates.elements() as f64;
-    let densities = ones.into_iter().map(|ones| ones as f64 / elements).collect();
+    let densities = steps.more.into_iter().map(|ones| ones as f64 / elements).collect();
     Ok((output, Masked { files, densities }))
 }
 

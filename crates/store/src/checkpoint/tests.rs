@@ -7,6 +7,7 @@ use super::windows::{PIECE, Windows, narrow};
 use super::*;
 use crate::atomic::Output;
 use crate::safetensors::{Dtype, Entry, encode_header};
+use crate::state::{Fingerprint, State};
 use half::{bf16, f16};
 use proptest::prelude::*;
 use tamis_kernels::job::Job;
@@ -78,9 +79,15 @@ impl Models {
 
 fn write_merged(updates: &Updates, out: &Path, method: Method, job: &Job) -> Result<(), Error> {
     let plan = Plan::like(updates.layout(), true, None)?;
-    let writer = Writer::begin(Output::file(out, true)?, plan, job)?;
-    merge(updates, &writer, &MergeOptions { method, lambda: 1.0 }, job)?;
-    writer.finish()?.0.commit("{\"tamis\":\"0\"}").map(drop)
+    let state = open_state(out, false)?;
+    let writer = Writer::begin(Output::file(out, true)?, plan, &updates.print(), &state, job)?;
+    merge(updates, &writer, &MergeOptions { method, lambda: 1.0 }, &state, job)?;
+    writer.finish()?.0.commit("{\"tamis\":\"0\"}")?;
+    state.finish()
+}
+
+fn open_state(out: &Path, resume: bool) -> Result<State, Error> {
+    State::open(out, &Fingerprint::default(), resume)
 }
 
 #[test]
@@ -142,14 +149,17 @@ fn signs_are_those_of_whole_tensors_and_come_back() {
     for (encoding, scale) in [(Encoding::Golomb, Scale::Std(2.0)), (Encoding::Bitmask, Scale::MeanAbs)] {
         let options = CompressOptions { density: 0.1, scale, encoding };
         let output = Output::file(&models.out(), true).unwrap();
-        let (output, compressed) = compress(&updates, output, &options, &job).unwrap();
+        let state = open_state(&models.out(), false).unwrap();
+        let (output, compressed) = compress(&updates, output, &options, &state, &job).unwrap();
         output.commit("{\"tamis\":\"0\"}").unwrap();
         let want = ternarize(&[&models.long[1], &models.short[1]], 0.1, scale, &job).unwrap();
         assert_eq!((compressed.scale, compressed.nonzeros), (want.scale, want.nonzeros));
         let back = models.dir.path().join("back.safetensors");
         let options = ExpandOptions { lambda: 1.0, ..ExpandOptions::default() };
         let expansion = Expansion::open(&models.out(), options, &job).unwrap();
-        let (output, _, _) = expansion.run(Output::file(&back, true).unwrap(), true, &job).unwrap();
+        let (output, _, _) = expansion
+            .run(Output::file(&back, true).unwrap(), true, &open_state(&back, false).unwrap(), &job)
+            .unwrap();
         output.commit("{\"tamis\":\"0\"}").unwrap();
         for (name, signs, n) in
             [("long", &want.parts[0], models.long[1].len()), ("short", &want.parts[1], 1001)]
@@ -173,7 +183,9 @@ fn a_stopped_job_leaves_no_output() {
     assert!(matches!(write_merged(&updates, &models.out(), method, &job), Err(Error::Aborted)));
     let output = Output::file(&models.out(), true).unwrap();
     let options = CompressOptions { density: 0.3, scale: Scale::MeanAbs, encoding: Encoding::Golomb };
-    assert!(matches!(compress(&updates, output, &options, &job), Err(Error::Aborted)));
+    let state = open_state(&models.out(), false).unwrap();
+    assert!(matches!(compress(&updates, output, &options, &state, &job), Err(Error::Aborted)));
+    state.finish().unwrap();
     assert_eq!(std::fs::read_dir(models.dir.path()).unwrap().count(), 3);
 }
 

@@ -1,6 +1,7 @@
 //! Models and the base that they were made from, matched tensor by tensor: their differences are what is merged and compressed.
 
 use super::config::tied_copies;
+use super::journal::{Print, print_of};
 use super::{Checkpoint, Place};
 use crate::error::Error;
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,11 @@ impl Updates {
     /// The tensors of the updates, by name.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    /// Of the tensors and their order.
+    pub fn print(&self) -> Print {
+        print_of(self.tensors.iter().map(|tensor| format!("{} {:?}", tensor.name, tensor.shape)))
     }
 
     /// Items of all tensors together.
