@@ -44,7 +44,21 @@ export interface NativeWrittenWeights {
   histogram(): number[]
   densities(): number[]
   signs(): NativeSigns | null
+  /** Of each tensor of the update. */
+  changes(): NativeChange[]
   abandon(): Promise<void>
+}
+
+/** What became of a tensor. */
+export interface NativeChange {
+  name: string
+  elements: number
+  /** Euclidean norm of each model's update. */
+  updates: number[]
+  base?: number | undefined
+  /** Of the update that was written. */
+  written: number
+  nonzeros?: number | undefined
 }
 
 /** What a compression came to. */

@@ -149,23 +149,58 @@ test('a command line that cannot be run ends with status 2 and says why', async 
   t.false((await readdir(cwd)).some((name) => name.includes('x.') || name === 'x'))
 })
 
-test('SIGINT in the first pass leaves nothing behind', async (t) => {
-  const { cwd, models } = await setUp(t, 20)
-  const before = (await readdir(cwd)).sort()
-  // Stopped as soon as the command listens, which is before its first pass.
-  const preload = `
-    const on = process.on.bind(process)
-    process.on = (name, listener) => {
-      on(name, listener)
-      if (name === 'SIGTERM') process.kill(process.pid, 'SIGINT')
-      return process
-    }`
-  const { code, stdout } = await tamis(['weights', 'merge', ...models, '--out', 'x', '--json'], {
+test('a page shows what became of the weights', async (t) => {
+  const { cwd, models } = await setUp(t)
+  const words = ['weights', 'merge', ...models, '--base', 'base', '--out', 'merged', '--report']
+  const { code, stdout, stderr } = await tamis([...words, 'look.html'], { cwd })
+  t.is(code, 0, stderr)
+  t.regex(stdout, /^report +look\.html$/m)
+  const page = await readFile(join(cwd, 'look.html'), 'utf8')
+  for (const wanted of [
+    '3 models merged',
+    `tamis ${words.join(' ')} look.html`,
+    'law.v2.safetensors',
+    'Change',
+  ]) {
+    t.true(page.includes(wanted), wanted)
+  }
+  const base = ['--base', 'base', '--report', 'look.html', '--json']
+  const refused = await tamis(['weights', 'compress-update', 'code.safetensors', '--out', 'x', ...base], {
     cwd,
-    preload,
   })
-  if (code === 130) {
-    t.is(JSON.parse(stdout).error.code, 'ERR_TAMIS_ABORTED')
-    t.deepEqual((await readdir(cwd)).sort(), before)
-  } else t.is(code, 0)
+  t.is(refused.code, 2)
+  t.regex(refused.stderr, /look\.html exists: choose another name, or replace it with --force/)
+  const call = ['weights', 'compress-update', 'code.safetensors', '--out', 'x', '--force', ...base]
+  const compressed = JSON.parse((await tamis(call, { cwd })).stdout)
+  t.is(compressed.report, join(cwd, 'look.html'))
+  t.is(compressed.kept, Math.floor(0.2 * 2009))
+  t.true((await readFile(join(cwd, 'look.html'), 'utf8')).includes('compressed to signs'))
+})
+
+test('SIGINT: what is done stays, and the line that resumes leads to the same bytes', async (t) => {
+  const { cwd, models } = await setUp(t, 400_000)
+  const before = (await readdir(cwd)).sort()
+  const preload = `
+    const write = process.stderr.write.bind(process.stderr)
+    let sent = false
+    process.stderr.write = (text, ...rest) => {
+      if (!sent && String(text).startsWith('tamis: measure')) {
+        sent = true
+        process.kill(process.pid, 'SIGINT')
+      }
+      return write(text, ...rest)
+    }`
+  const merge = (out: string) => ['weights', 'merge', ...models, '--base', 'base', '--out', out]
+  const stopped = await tamis(merge('x.safetensors'), { cwd, preload })
+  const left = (await readdir(cwd)).filter((name) => !before.includes(name))
+  // A fast machine is done before it hears of the signal.
+  if (stopped.code === 130) {
+    t.deepEqual(left, ['.x.safetensors.tamis-state'])
+    const resume = /^tamis: to go on: tamis (.*)$/m.exec(stopped.stderr)?.[1] ?? ''
+    t.is(resume, `${merge('x.safetensors').join(' ')} --resume`)
+    const { code, stderr } = await tamis(resume.split(' '), { cwd })
+    t.is(code, 0, stderr)
+  } else t.is(stopped.code, 0, stopped.stderr)
+  t.is((await tamis(merge('y.safetensors'), { cwd })).code, 0)
+  t.deepEqual(await readFile(join(cwd, 'x.safetensors')), await readFile(join(cwd, 'y.safetensors')))
 })

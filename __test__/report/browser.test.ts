@@ -11,9 +11,11 @@ import {
   hostileDedup,
   hostileMix,
   hostileReport,
+  hostileWeights,
   sampleDedup,
   sampleMix,
   sampleReport,
+  sampleWeights,
 } from './sample.js'
 
 const ARGUMENTS = [
@@ -51,6 +53,13 @@ const KINDS = [
     sample: sampleMix,
     hostile: hostileMix,
     command: 'tamis mix web books --epochs 1,2',
+    drawings: 3,
+  },
+  {
+    kind: 'weights',
+    sample: sampleWeights,
+    hostile: hostileWeights,
+    command: 'tamis weights merge code maths law --base model --out merged',
     drawings: 3,
   },
 ] as const
@@ -227,8 +236,9 @@ for (const { kind } of KINDS) {
           await page.locator('iframe, img, link[rel=stylesheet], form, math, a[href^=javascript]').count(),
           0,
         )
-        const shown = kind === 'mix' ? '.command' : '.documents pre'
-        const last = kind === 'mix' ? 'details' : 'documents'
+        const hasTexts = kind === 'select' || kind === 'dedup'
+        const shown = hasTexts ? '.documents pre' : '.command'
+        const last = hasTexts ? 'documents' : 'details'
         t.is(
           await page.evaluate(
             `document.querySelector("footer") !== null && document.querySelector("main #${last}") !== null`,

@@ -2,8 +2,16 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { renderReport, writeReport } from 'tamis/report'
-import { hostileDedup, hostileMix, hostileReport, sampleDedup, sampleMix, sampleReport } from './sample.js'
+import { renderReport, type WeightsReport, writeReport } from 'tamis/report'
+import {
+  hostileDedup,
+  hostileMix,
+  hostileReport,
+  sampleDedup,
+  sampleMix,
+  sampleReport,
+  sampleWeights,
+} from './sample.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'tamis-report-'))
 test.after.always(() => rm(folder, { recursive: true, force: true }))
@@ -227,6 +235,62 @@ test('runs of which there is little to say still make a page', async (t) => {
   )
   for (const page of [dedup, mix]) t.notRegex(visibleText(page), /NaN|undefined|Infinity|null|\[object/)
   t.true(dedup.includes('Nothing was dropped'))
+})
+
+test('the page of weights says what became of them', async (t) => {
+  const text = async (changes: Partial<WeightsReport>, command?: string) => {
+    const page = await renderReport(sampleWeights(changes), command === undefined ? {} : { command })
+    return visibleText(page).replaceAll('&#160;', ' ').replaceAll('\u00a0', ' ')
+  }
+  const merged = await text({}, 'tamis weights merge code maths law')
+  for (const wanted of [
+    '3 models merged',
+    '134,515,008 numbers in 121 tensors, read from 4 files.',
+    'tamis weights merge code maths law',
+    'Layer 0',
+    'Layer 29',
+    'The 20 largest of 121 tensors.',
+    'How far each model lies from the base.',
+    'models/maths',
+    'models/law/model.safetensors',
+    'merged/model.safetensors',
+    '269 MB',
+    'density',
+    'model/pytorch_model.bin',
+  ]) {
+    t.true(merged.includes(wanted), wanted)
+  }
+  t.false(merged.includes('Agreement'))
+  const consensus = await text({ method: 'consensus', histogram: [10, 20, 60, 10] })
+  t.regex(consensus, /How many models need a number.*60\.0 %.*None.*1 model.*2 models/s)
+  const masks = await text({ method: 'tall-masks', densities: { code: 0.25, law: 0.5 } })
+  t.regex(masks, /3 models in one file.*The share of the summed update that each model keeps.*25\.0 %/s)
+  const one = { name: 'w', elements: 1000, updates: [2], written: 1.5 }
+  const signs = { scale: 0.01, kept: 50, denseBits: 16_000 }
+  const compressed = await text({
+    method: 'compeft',
+    models: [],
+    tensors: [{ ...one, nonzeros: 50 }],
+    signs,
+    outputs: [{ path: 'update.safetensors', bytes: 400 }],
+  })
+  t.regex(
+    compressed,
+    /An update of .* compressed to signs.*5\.00 %.*5\.00 times.*50 signs and the scale 0\.0100/s,
+  )
+  t.false(compressed.includes('Layers are told'))
+  const expanded = await text({
+    method: 'expand-update',
+    models: [],
+    tensors: [{ ...one, updates: [], base: 15 }],
+  })
+  t.regex(expanded, /An update of 121 tensors expanded.*Change.*10\.0 %/s)
+  // Adapters have no base to compare with, and an update of nothing changes nothing.
+  t.regex(await text({ tensors: [one] }), /Norm.*1\.5/s)
+  const nothing = await text({ tensors: [{ ...one, updates: [0, 0, 0], base: 0, written: 0 }], inputs: [] })
+  t.notRegex(nothing, /NaN|undefined|Infinity|null|\[object/)
+  const deep = Array.from({ length: 100 }, (_, i) => ({ ...one, name: `h.${i}.w`, base: 3 }))
+  t.regex(await text({ tensors: deep }), /Layers 0 to 2.*Layer 99/s)
 })
 
 test('a cluster of every size, and a single one, make columns', async (t) => {

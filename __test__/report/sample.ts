@@ -1,5 +1,5 @@
 /** Reports for the tests, made by hand. */
-import type { DedupReport, Example, MixReport, SelectionReport } from 'tamis/report'
+import type { DedupReport, Example, MixReport, SelectionReport, WeightsReport } from 'tamis/report'
 
 /** Numbers that look like weights, the same each time. */
 function spread(n: number, centre: number, width: number): Float64Array {
@@ -239,6 +239,36 @@ export function sampleMix(changes: Partial<MixReport> = {}): MixReport {
   }
 }
 
+/** A report of a plausible merge of three models; `changes` replace its parts. */
+export function sampleWeights(changes: Partial<WeightsReport> = {}): WeightsReport {
+  const parts = ['self_attn.q_proj', 'self_attn.v_proj', 'mlp.up_proj', 'mlp.down_proj']
+  const tensor = (name: string, i: number) => {
+    const updates = [0, 1, 2].map((m) => 1.5 + ((i * 7 + m * 5) % 11) / 8)
+    return { name, elements: 331_776, updates, base: 30 + (i % 5), written: 1 + (i % 7) / 6 }
+  }
+  const names = Array.from({ length: 30 }, (_, layer) =>
+    parts.map((part) => `model.layers.${layer}.${part}.weight`),
+  ).flat()
+  return {
+    kind: 'weights',
+    tamis: '0.1.0',
+    method: 'ties',
+    startedAt: '2026-03-01T14:05:09.123Z',
+    seconds: 7.4,
+    options: { lambda: 1, density: 0.2, merge: 'mean', scope: 'global', base: 'model' },
+    inputs: ['model', 'code', 'maths', 'law'].map((name) => ({
+      path: `models/${name}/model.safetensors`,
+      bytes: 269_060_552,
+    })),
+    outputs: [{ path: 'merged/model.safetensors', bytes: 269_060_552 }],
+    totals: { tensors: 121, elements: 134_515_008 },
+    models: ['models/code', 'models/maths', 'models/law'],
+    tensors: [...names, 'model.embed_tokens.weight'].sort().map(tensor),
+    warnings: ['other weights lie beside the input and were left out: model/pytorch_model.bin'],
+    ...changes,
+  }
+}
+
 /** What runs, calls out, ends an element early or turns the text round, wherever it gets through. */
 export const HOSTILE = [
   '<script>window.hacked = 1</script>',
@@ -321,6 +351,21 @@ export function hostileMix(): MixReport {
     options: { [HOSTILE]: HOSTILE, nested: { value: [HOSTILE] } },
     inputs: report.inputs.map(named),
     sources: report.sources.map(named),
+    warnings: [HOSTILE],
+  }
+}
+
+/** The same of a call on checkpoints. */
+export function hostileWeights(): WeightsReport {
+  const report = sampleWeights()
+  return {
+    ...report,
+    method: HOSTILE,
+    options: { [HOSTILE]: HOSTILE, nested: { value: [HOSTILE] } },
+    inputs: report.inputs.map((input) => ({ ...input, path: HOSTILE })),
+    models: report.models.map(() => HOSTILE),
+    tensors: report.tensors.map((one) => ({ ...one, name: `${HOSTILE} ${one.name}` })),
+    densities: { [HOSTILE]: 0.5 },
     warnings: [HOSTILE],
   }
 }

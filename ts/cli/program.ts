@@ -32,7 +32,7 @@ export function buildProgram(words: readonly string[]): Command {
     .addHelpText('after', EXIT_NOTES)
   program.addCommand(selectCommand(words))
   program.addCommand(dedupCommand(words))
-  program.addCommand(weightsCommand())
+  program.addCommand(weightsCommand(words))
   program.addCommand(mixCommand(words))
   program.addCommand(ngramsCommand())
   program.addCommand(recipesCommand())

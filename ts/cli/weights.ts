@@ -3,6 +3,7 @@
  * @hidden
  * @module
  */
+import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import {
   formatBytes,
@@ -21,15 +22,18 @@ import type {
 } from '../weights/index.js'
 import { compareCommand } from './compare.js'
 import { UsageError } from './failures.js'
-import { stoppable } from './interrupts.js'
+import { addResume, stoppable } from './interrupts.js'
 import { parseAmount, parseCount, parseFraction } from './numbers.js'
 import { showProgress } from './progress.js'
+import { checkReport, drawReport, reportOption } from './report.js'
 import { addRunOptions } from './select.js'
 import { addSettings, type Choice, type Setting, splitSettings } from './settings.js'
 import { alignColumns, bold, print, shorten, tell } from './terminal.js'
 
 interface Common {
   out: string
+  force?: boolean
+  report?: string
   tied?: Record<string, string>
   threads?: number
   json?: boolean
@@ -149,14 +153,14 @@ const METHODS: readonly (Choice & { name: MergeMethod })[] = [
 ]
 
 /** The command and its parts. */
-export function weightsCommand(): Command {
+export function weightsCommand(words: readonly string[]): Command {
   return new Command('weights')
     .description(
       'Merge models on disk, compress their updates to signs, expand them again, and compare what compression cost.',
     )
-    .addCommand(compressCommand())
-    .addCommand(expandCommand())
-    .addCommand(mergeCommand())
+    .addCommand(compressCommand(words))
+    .addCommand(expandCommand(words))
+    .addCommand(mergeCommand(words))
     .addCommand(compareCommand())
 }
 
@@ -168,7 +172,8 @@ function addCommon(command: Command, what: string): Command {
       `${what}: one file (.safetensors), else a folder with configuration, tokenizer and other side files`,
     ),
   )
-  output(new Option('--force', 'replace an output that exists'))
+  output(reportOption('what became of the weights'))
+  output(new Option('--force', 'replace outputs that exist'))
   output(new Option('--resume', 'go on with an interrupted run of the same options and models'))
   const origin = (option: Option) => command.addOption(option.helpGroup('Where updates begin:'))
   origin(
@@ -192,7 +197,7 @@ function addSkip(command: Command): Command {
   )
 }
 
-function compressCommand(): Command {
+function compressCommand(words: readonly string[]): Command {
   const command = new Command('compress-update')
     .description(
       'Compress a fine-tuning update (ComPEFT): of MODEL - BASE, or of an adapter, keep the signs of the largest entries and one number.',
@@ -223,7 +228,7 @@ Examples:
   tamis weights compress-update tuned --base model --out update.safetensors`,
   )
   return command.action((model: string, given: Common & Record<string, unknown>) =>
-    run(given, async (options, running) => {
+    run(given, words, async (options, running) => {
       const { compressUpdateFiles } = await import('../weights/index.js')
       const done = await compressUpdateFiles(model, { ...options, ...running })
       return { done, rows: compressedRows(done) }
@@ -231,7 +236,7 @@ Examples:
   )
 }
 
-function expandCommand(): Command {
+function expandCommand(words: readonly string[]): Command {
   const command = new Command('expand-update')
     .description(
       'Expand a compressed update, or one task of a file of task masks: BASE + update, or without a base the update itself.',
@@ -258,14 +263,14 @@ Examples:
   tamis weights expand-update tasks.safetensors --task maths --base model --out model-maths`,
   )
   return command.action((update: string, given: Common & Record<string, unknown>) =>
-    run(given, async (options, running) => {
+    run(given, words, async (options, running) => {
       const { expandUpdateFiles } = await import('../weights/index.js')
       return { done: await expandUpdateFiles(update, { ...options, ...running }), rows: [] }
     }),
   )
 }
 
-function mergeCommand(): Command {
+function mergeCommand(words: readonly string[]): Command {
   const command = new Command('merge')
     .description('Merge models that were made from one base into one, tensor by tensor.')
     .argument('<model...>', '.safetensors files, sharded folders or their indexes')
@@ -287,7 +292,7 @@ Examples:
     const method = METHODS.find((one) => one.name === name) as (typeof METHODS)[number]
     const { settings, options: common } = splitSettings<Common>(METHODS, method, command, rest)
     const { task, ...own } = settings
-    return run({ ...common, ...own }, async (options, running) => {
+    return run({ ...common, ...own }, words, async (options, running) => {
       const { mergeFiles } = await import('../weights/index.js')
       const tasks = task === undefined ? {} : { tasks: task as string[] }
       const done = await mergeFiles(models, { ...options, ...tasks, ...running, method: method.name })
@@ -298,7 +303,8 @@ Examples:
 
 /** Runs a call with progress and signals, and says what came of it. */
 async function run(
-  { json = false, quiet = false, threads, ...options }: Common & Record<string, unknown>,
+  { json = false, quiet = false, threads, report, ...options }: Common & Record<string, unknown>,
+  words: readonly string[],
   call: (
     options: { out: string },
     running: Running,
@@ -307,23 +313,33 @@ async function run(
   if (options.out === undefined) {
     throw new UsageError('say where the result goes: --out PATH')
   }
+  checkReport(report, options.force)
   if (threads !== undefined) (await import('../threads.js')).setThreads(threads)
   const progress = await showProgress(quiet)
   const onProgress = ({ tensors, ...pass }: WeightsProgress) =>
     progress.update({ ...pass, records: tensors, unit: 'tensor' })
   const { done, rows } = await stoppable(async (signal) => {
     try {
-      return await call(options, { signal, onProgress })
+      const called = await call(options, { signal, onProgress })
+      await drawReport(report, { report: called.done.report, bad: [] }, words)
+      return called
     } finally {
       progress.stop()
     }
+  }).catch((error: unknown) => {
+    throw addResume(error, words)
   })
   if (!quiet) for (const warning of done.warnings) tell(`warning: ${warning}`)
-  if (json) print(JSON.stringify(done))
-  else if (!quiet) for (const line of table(done, rows)) print(line)
+  if (json) print(JSON.stringify(summarize(done, report)))
+  else if (!quiet) for (const line of table(done, rows, report)) print(line)
 }
 
-function table(done: WeightsFiles, more: [string, string][]): string[] {
+/** What `--json` prints. */
+function summarize({ report: _data, ...done }: WeightsFiles, report: string | undefined): object {
+  return { ...done, report: report === undefined ? null : resolve(report) }
+}
+
+function table(done: WeightsFiles, more: [string, string][], report: string | undefined): string[] {
   const { files, bytes, tensors, elements, manifest, seconds } = done
   const [first = ''] = files
   const rows: [string, string][] = [
@@ -336,6 +352,7 @@ function table(done: WeightsFiles, more: [string, string][]): string[] {
     ],
     ['manifest', shorten(manifest)],
   ]
+  if (report !== undefined) rows.push(['report', shorten(report)])
   return alignColumns(rows)
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** A run, told to a person or a program. */
-export type Report = SelectionReport | DedupReport | MixReport
+export type Report = SelectionReport | DedupReport | MixReport | WeightsReport
 
 /** What every report tells. */
 export interface RunReport {
@@ -228,10 +228,44 @@ export interface MixTotals {
   mixedBytes: number
 }
 
+/** One call on checkpoints: models merged, an update compressed or expanded; its method is that of the merge, `compeft` or `expand-update`. */
+export interface WeightsReport extends RunReport {
+  kind: 'weights'
+  inputs: { path: string; bytes: number }[]
+  outputs: { path: string; bytes: number }[]
+  /** Tensors and items of the update. */
+  totals: { tensors: number; elements: number }
+  /** Of a merge: the names of the models, in the order of each tensor's `updates`. */
+  models: string[]
+  /** Of each tensor of the update, by name. */
+  tensors: WeightsTensorReport[]
+  /** Of a consensus: how many numbers 0, 1, 2, ... updates need. */
+  histogram?: number[]
+  /** Of task masks: the share of ones in each mask, by task. */
+  densities?: Record<string, number>
+  /** Of a compression: its scale, the signs that were kept, and the bits that they and half-precision floats take. */
+  signs?: { scale: number; kept: number; denseBits: number }
+}
+
+/** What became of a tensor. */
+export interface WeightsTensorReport {
+  name: string
+  /** Its items. */
+  elements: number
+  /** Euclidean norm of each model's update. */
+  updates: number[]
+  /** Of the base, where it was looked at. */
+  base?: number | undefined
+  /** Of the update that was written. */
+  written: number
+  /** Items of that update that are not 0, where they were counted. */
+  nonzeros?: number | undefined
+}
+
 /** What a page can be told beside the report. */
 export interface PageOptions {
   /** The command line that ran, shown as it is. */
   command?: string
-  /** The heading. Default: how many documents were kept of how many, or mixed of how many sources. */
+  /** The heading. Default: how many documents were kept of how many or mixed of how many sources, or what became of models. */
   title?: string
 }

@@ -1,5 +1,5 @@
 /**
- * Pictures of a run: a selection, a deduplication or a mixture as one self-contained HTML page, readable offline, in light and dark.
+ * Pictures of a run: a selection, a deduplication, a mixture or a call on checkpoints as one self-contained HTML page, readable offline, in light and dark.
  * @module
  */
 import { randomBytes } from 'node:crypto'
@@ -12,6 +12,7 @@ import type { Plotting } from './draw.js'
 import { mixContent } from './mix.js'
 import { buildPage, type Content } from './page.js'
 import { selectionContent } from './selection.js'
+import { weightsContent } from './weights.js'
 
 export type * from './data.js'
 
@@ -33,6 +34,8 @@ function contentOf(report: Report, command: string | undefined, plotting: Plotti
       return dedupContent(report, command, plotting)
     case 'mix':
       return mixContent(report, command, plotting)
+    case 'weights':
+      return weightsContent(report, command, plotting)
     default:
       return selectionContent(report, command, plotting)
   }

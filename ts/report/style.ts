@@ -66,7 +66,7 @@ a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 2px sol
 .figures > div { padding: 1.25rem 1.5rem 1.25rem 0; border-bottom: 1px solid var(--line); }
 .figures dt { color: var(--muted); font-size: 0.875rem; }
 .figures dd { margin: 0.25rem 0 0; font-size: 1.75rem; line-height: 1.2; font-weight: 600; letter-spacing: -0.01em; }
-.figures dd small { display: block; margin-top: 0.25rem; font-size: 0.875rem; line-height: 1.4; font-weight: 400; letter-spacing: 0; color: var(--muted); }
+.figures dd small { display: block; margin-top: 0.25rem; font-size: 0.875rem; line-height: 1.4; font-weight: 400; letter-spacing: 0; color: var(--muted); overflow-wrap: anywhere; }
 
 .warnings { margin: 2.5rem 0 0; padding: 1rem 1.25rem; border-left: 3px solid var(--warn); background: var(--panel); font-size: 0.9375rem; }
 .warnings h2 { margin: 0 0 0.25rem; font-size: 1rem; color: var(--warn); }

@@ -5,6 +5,7 @@
 import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import type { TernaryCost } from '../native-weights.js'
+import type { NativeSigns } from '../native-weights-files.js'
 import { checkOptions, show } from '../options.js'
 import { checkKnown, TERNARIZE, type TernarizeOptions, ternarizeOptions } from '../ternary.js'
 import {
@@ -79,7 +80,7 @@ export async function compressUpdateFiles(
     const written = await run.work((job) =>
       native.compressModel(updates, output, state, { density, alpha, golomb: encoding === 'golomb' }, job),
     )
-    const { elements, ...signs } = written.signs() ?? { elements: 0 }
+    const { elements, ...signs } = written.signs() as NativeSigns
     const done = await run.commit(written, {
       method: 'compeft',
       options: used,
@@ -88,7 +89,7 @@ export async function compressUpdateFiles(
       elements,
       more: { signs },
     })
-    return { ...done, ...(signs as Omit<CompressedFiles, keyof WeightsFiles>) }
+    return { ...done, ...signs }
   })
 }
 

@@ -161,6 +161,7 @@ export async function mergeFiles(
       tensors: updates.tensors(),
       elements: updates.elements(),
       more,
+      models: paths,
     })
     return { ...done, method, ...more }
   })

@@ -8,6 +8,7 @@ import { type NativeJob, native } from '../native.js'
 import type { NativeOutput, NativeState } from '../native-files.js'
 import type { NativeOrigin, NativeWeightsFile, NativeWrittenWeights } from '../native-weights-files.js'
 import { checkBoolean, checkOneOf, show } from '../options.js'
+import type { WeightsReport } from '../report/data.js'
 import type { Cancellable } from '../run.js'
 
 /** The passes: ranking magnitudes, where a method needs that, and writing. */
@@ -75,6 +76,8 @@ export interface WeightsFiles {
   seconds: number
   /** What a person should know. */
   warnings: string[]
+  /** What a report is drawn from. */
+  report: WeightsReport
 }
 
 /** The names of {@link WeightsFileOptions} and {@link BaseOptions}. @hidden */
@@ -183,16 +186,18 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
     written: NativeWrittenWeights,
     about: {
       method: string
-      options: object
+      options: Record<string, unknown>
       inputs: readonly NativeWeightsFile[]
       tensors: number
       elements: number
-      more?: object
+      more?: Partial<Pick<WeightsReport, 'signs' | 'histogram' | 'densities'>>
+      /** Of each model, where there are several, its name. */
+      models?: string[]
     },
   ): Promise<WeightsFiles> {
     this.#hold(written)
     this.check()
-    const { method, options, inputs, tensors, elements, more } = about
+    const { method, options, inputs, tensors, elements, more, models = [] } = about
     const outputs = written.files()
     const seconds = (Date.now() - this.started.getTime()) / 1000
     const left = written.leftOut()
@@ -210,6 +215,13 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
       outputs,
       warnings,
     }
+    const report: WeightsReport = {
+      kind: 'weights',
+      ...manifest,
+      inputs: [...inputs],
+      models,
+      tensors: written.changes(),
+    }
     await this.state?.markCommit()
     const path = await native.commitWeights(written, `${JSON.stringify(manifest, null, 2)}\n`, this.job)
     this.#held = []
@@ -223,6 +235,7 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
       manifest: path,
       seconds,
       warnings,
+      report,
     }
   }
 

@@ -123,12 +123,15 @@ pub fn entry(signs: u32, bytes: u32) -> [u8; 8] {
 
 /// One chunk's signs, and their stream.
 pub fn encode_chunk(positive: &[u8], negative: &[u8], b: u32) -> (u32, Vec<u8>) {
-    let mut writer = Writer::default();
-    let (mut signs, mut next) = (0, 0);
-    for at in (0..positive.len()).step_by(WORD / 8) {
-        let [positive, negative] = [positive, negative].map(|mask| word_at(mask, 8 * at, WORD));
+    let words = || (0..positive.len()).step_by(WORD / 8);
+    let masks = |at: usize| [positive, negative].map(|mask| word_at(mask, 8 * at, WORD));
+    let either = |at: usize| masks(at).into_iter().fold(0, |all, mask| all | mask);
+    let signs: u32 = words().map(|at| either(at).count_ones()).sum();
+    let mut writer = Writer::new((signs as usize * (b as usize + 2) + (8 * positive.len() >> b)).div_ceil(8));
+    let mut next = 0;
+    for at in words() {
+        let [positive, negative] = masks(at);
         let mut left = positive | negative;
-        signs += left.count_ones();
         while left != 0 {
             let bit = left.trailing_zeros();
             left &= left - 1;
@@ -142,15 +145,21 @@ pub fn encode_chunk(positive: &[u8], negative: &[u8], b: u32) -> (u32, Vec<u8>) 
 }
 
 /// Bits on their way into bytes.
-#[derive(Default)]
 struct Writer {
+    /// Room for a word behind all that is written.
     bytes: Vec<u8>,
+    at: usize,
     /// The low `fill` bits are still to be written: fewer than 8.
     word: u64,
     fill: u32,
 }
 
 impl Writer {
+    /// For at most so many bytes.
+    fn new(most: usize) -> Self {
+        Writer { bytes: vec![0; most + 8], at: 0, word: 0, fill: 0 }
+    }
+
     #[inline(always)]
     fn code(&mut self, gap: u32, b: u32, negative: u64) {
         let mut ones = gap >> b;
@@ -167,17 +176,16 @@ impl Writer {
     fn bits(&mut self, bits: u64, length: u32) {
         self.word |= bits << self.fill;
         self.fill += length;
-        let whole = (self.fill / 8) as usize;
-        self.bytes.extend_from_slice(&self.word.to_le_bytes());
-        self.bytes.truncate(self.bytes.len() - 8 + whole);
-        self.word = self.word.checked_shr(8 * whole as u32).unwrap_or(0);
+        self.bytes[self.at..self.at + 8].copy_from_slice(&self.word.to_le_bytes());
+        self.at += (self.fill / 8) as usize;
+        // Fewer than 64 bits are whole bytes: at most 7 and 56 are there.
+        self.word >>= self.fill & !7;
         self.fill %= 8;
     }
 
     fn finish(mut self) -> Vec<u8> {
-        if self.fill > 0 {
-            self.bytes.push(self.word as u8);
-        }
+        // The last bits lie behind the whole bytes already.
+        self.bytes.truncate(self.at + usize::from(self.fill > 0));
         self.bytes
     }
 }

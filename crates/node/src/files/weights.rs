@@ -16,7 +16,7 @@ use tamis_store::checkpoint::compress::{self, CompressOptions, Encoding};
 use tamis_store::checkpoint::expand::{self, ExpandOptions};
 use tamis_store::checkpoint::merge::{self, MergeOptions, Method};
 use tamis_store::checkpoint::output::{Plan, Writer, WrittenFile};
-use tamis_store::checkpoint::updates::{self, MatchOptions, Origin};
+use tamis_store::checkpoint::updates::{self, MatchOptions, Origin, TensorChange};
 use tamis_store::checkpoint::{Checkpoint, tasks};
 use tamis_store::safetensors::Dtype;
 
@@ -116,6 +116,7 @@ pub struct WrittenWeights {
     histogram: Vec<u64>,
     densities: Vec<f64>,
     signs: Option<compress::Compressed>,
+    tensors: Vec<TensorChange>,
 }
 
 impl WrittenWeights {
@@ -127,6 +128,7 @@ impl WrittenWeights {
             histogram: Vec::new(),
             densities: Vec::new(),
             signs: None,
+            tensors: Vec::new(),
         }
     }
 }
@@ -142,6 +144,17 @@ pub struct SignsInfo {
     pub golomb_bits: f64,
     pub bitmask_bits: f64,
     pub dense_bits: f64,
+}
+
+/// What became of a tensor: see [`TensorChange`].
+#[napi(object)]
+pub struct WeightsChange {
+    pub name: String,
+    pub elements: f64,
+    pub updates: Vec<f64>,
+    pub base: Option<f64>,
+    pub written: f64,
+    pub nonzeros: Option<f64>,
 }
 
 #[napi]
@@ -183,6 +196,22 @@ impl WrittenWeights {
             bitmask_bits: signs.cost.bitmask,
             dense_bits: signs.cost.dense,
         })
+    }
+
+    /// What became of each tensor of the update.
+    #[napi]
+    pub fn changes(&self) -> Vec<WeightsChange> {
+        self.tensors
+            .iter()
+            .map(|one| WeightsChange {
+                name: one.name.clone(),
+                elements: number(one.items),
+                updates: one.updates.clone(),
+                base: one.base,
+                written: one.written,
+                nonzeros: one.nonzeros.map(number),
+            })
+            .collect()
     }
 
     /// Removes what was written.
@@ -264,7 +293,8 @@ pub fn merge_models<'env>(
         let merge = MergeOptions { method: options.method(), lambda: options.lambda };
         let merged = merge::merge(&updates, &writer, &merge, &state, job)?;
         let (output, files) = writer.finish()?;
-        Ok(WrittenWeights { left_out, histogram: merged.histogram, ..WrittenWeights::new(output, files) })
+        let written = WrittenWeights::new(output, files);
+        Ok(WrittenWeights { left_out, histogram: merged.histogram, tensors: merged.tensors, ..written })
     };
     promise(env, Some(job), merge, |written| written)
 }
@@ -283,7 +313,8 @@ pub fn mask_models<'env>(
     let (updates, output, state) = (updates.shared.clone(), output.take()?, state.get()?);
     let mask = move |job: &tamis_kernels::job::Job| {
         let (output, masked) = tasks::mask_updates(&updates, output, &names, &lambdas, &state, job)?;
-        Ok(WrittenWeights { densities: masked.densities, ..WrittenWeights::new(output, masked.files) })
+        let written = WrittenWeights::new(output, masked.files);
+        Ok(WrittenWeights { densities: masked.densities, tensors: masked.tensors, ..written })
     };
     promise(env, Some(job), mask, |written| written)
 }
@@ -314,9 +345,10 @@ pub fn compress_model<'env>(
             scale: options.alpha.map_or(Scale::MeanAbs, Scale::Std),
             encoding: if options.golomb { Encoding::Golomb } else { Encoding::Bitmask },
         };
-        let (output, compressed) = compress::compress(&updates, output, &options, &state, job)?;
+        let (output, mut compressed) = compress::compress(&updates, output, &options, &state, job)?;
         let files = compressed.files.clone();
-        Ok(WrittenWeights { signs: Some(compressed), ..WrittenWeights::new(output, files) })
+        let tensors = std::mem::take(&mut compressed.tensors);
+        Ok(WrittenWeights { signs: Some(compressed), tensors, ..WrittenWeights::new(output, files) })
     };
     promise(env, Some(job), compress, |written| written)
 }
@@ -391,8 +423,9 @@ pub fn expand_model<'env>(
 ) -> Result<Object<'env>> {
     let (expansion, output, state) = (expansion.shared.clone(), output.take()?, state.get()?);
     let expand = move |job: &tamis_kernels::job::Job| {
-        let (output, files, left_out) = expansion.run(output, one_file, &state, job)?;
-        Ok(WrittenWeights { left_out, ..WrittenWeights::new(output, files) })
+        let (output, expanded) = expansion.run(output, one_file, &state, job)?;
+        let written = WrittenWeights::new(output, expanded.files);
+        Ok(WrittenWeights { left_out: expanded.left, tensors: expanded.tensors, ..written })
     };
     promise(env, Some(job), expand, |written| written)
 }

@@ -7,7 +7,7 @@
 
 use super::journal::{Journal, Kept, Steps, once};
 use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
-use super::updates::{Tensor, Updates};
+use super::updates::{Tensor, TensorChange, Updates};
 use super::windows::Windows;
 use crate::atomic::Output;
 use crate::error::Error;
@@ -57,6 +57,8 @@ pub struct Compressed {
     /// Signs that are not 0.
     pub nonzeros: u64,
     pub cost: Cost,
+    /// Of each tensor of the update.
+    pub tensors: Vec<TensorChange>,
 }
 
 /// Keeps of an update (the first model's) the signs of its largest magnitudes, ranked over all tensors, and one scale; writes them.
@@ -143,7 +145,17 @@ pub fn compress(
     updates.check_unchanged()?;
     let (output, files) = writer.finish()?;
     let nonzeros = found.nonzeros;
-    Ok((output, Compressed { files, scale, elements, nonzeros, cost: cost(elements, nonzeros) }))
+    let change = |(tensor, &(nonzeros, squares)): (&Tensor, &(u64, f64))| TensorChange {
+        name: tensor.name.clone(),
+        items: tensor.items,
+        updates: vec![squares.sqrt()],
+        base: None,
+        written: f64::from(scale).abs() * (nonzeros as f64).sqrt(),
+        nonzeros: Some(nonzeros),
+    };
+    let tensors = updates.tensors().iter().zip(&found.tensors).map(change).collect();
+    let cost = cost(elements, nonzeros);
+    Ok((output, Compressed { files, scale, elements, nonzeros, cost, tensors }))
 }
 
 /// The moments of all items, and the cut that keeps so many.
@@ -185,6 +197,8 @@ struct Found {
     cut: Option<Cut>,
     /// Bytes of each stream.
     streams: Vec<u64>,
+    /// Of each tensor its signs that are not 0, and the sum of its squares.
+    tensors: Vec<(u64, f64)>,
 }
 
 impl Kept for Found {
@@ -193,11 +207,13 @@ impl Kept for Found {
         out.f64(self.kept);
         self.cut.iter().cloned().collect::<Vec<Cut>>().put(out);
         self.streams.put(out);
+        self.tensors.put(out);
     }
 
     fn take(from: &mut blob::Reader) -> Option<Self> {
         let (nonzeros, kept) = (from.u64()?, from.f64()?);
-        Some(Found { nonzeros, kept, cut: Vec::take(from)?.pop(), streams: Vec::take(from)? })
+        let (cut, streams) = (Vec::take(from)?.pop(), Vec::take(from)?);
+        Some(Found { nonzeros, kept, cut, streams, tensors: Vec::take(from)? })
     }
 }
 
@@ -224,6 +240,7 @@ impl Signs<'_> {
         self.positive.resize(bytes, 0);
         self.negative.resize(bytes, 0);
         let cut = found.cut.get_or_insert_with(|| self.cut.clone());
+        let (before, mut squares) = (found.nonzeros, 0.0);
         for start in self.windows.starts(tensor.items) {
             self.updates.read(tensor, start, &mut self.windows, job)?;
             let x = self.windows.slot(0);
@@ -232,7 +249,9 @@ impl Signs<'_> {
             let masks = (&mut self.positive[place.clone()], &mut self.negative[place]);
             found.nonzeros += pack_signs(x, cut, masks.0, masks.1, job)?;
             add_kept(x, cut, &mut found.kept, job)?;
+            squares += self.windows.squares()[0];
         }
+        found.tensors.push((found.nonzeros - before, squares));
         Ok(())
     }
 }

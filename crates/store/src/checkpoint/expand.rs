@@ -3,8 +3,8 @@
 use super::journal::{Steps, print_of};
 use super::merge::WRITE;
 use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
-use super::updates::{Origin, check_copies, find_copies};
-use super::windows::{Windows, check_finite, read_f32};
+use super::updates::{Origin, TensorChange, check_copies, find_copies};
+use super::windows::{Windows, check_finite, read_f32, squares};
 use super::{Checkpoint, Place, compress, shown, tasks};
 use crate::atomic::Output;
 use crate::error::Error;
@@ -274,6 +274,16 @@ pub struct ExpandOptions {
     pub tied: Vec<(String, String)>,
 }
 
+/// What an expansion came to.
+#[derive(Debug, Clone)]
+pub struct Expanded {
+    pub files: Vec<WrittenFile>,
+    /// Other weights that lie beside the base and did not go along.
+    pub left: Vec<PathBuf>,
+    /// Of each tensor of the update.
+    pub tensors: Vec<TensorChange>,
+}
+
 /// Opened and checked against each other: a packed update and its base.
 #[derive(Debug)]
 pub struct Expansion {
@@ -421,12 +431,13 @@ impl Expansion {
         one_file: bool,
         state: &State,
         job: &Job,
-    ) -> Result<(Output, Vec<WrittenFile>, Vec<PathBuf>), Error> {
+    ) -> Result<(Output, Expanded), Error> {
         let plan = self.plan(one_file)?;
         let left = plan.left_out();
         let names = self.packed.shapes.keys().map(|name| format!("{name} {}", self.original(name)));
         let writer = Writer::begin(output, plan, &print_of(names), state, job)?;
-        let mut steps: Steps<()> = writer.steps();
+        // Of each tensor the sums of squares of the base and of what is added to it.
+        let mut steps: Steps<Vec<(f64, f64)>> = writer.steps();
         job.begin(WRITE, self.pass_bytes());
         steps.tell(job);
         let mut windows = Windows::new(3);
@@ -439,8 +450,13 @@ impl Expansion {
                 None => vec![name.as_str()],
             };
             let below = self.base.as_ref().and_then(|base| base.find(names[0]));
+            let mut own = (0.0, 0.0);
             for start in windows.starts(items) {
                 self.window(name, below, &masks, start, items, &mut windows, &mut scratch, job)?;
+                if below.is_some() {
+                    own.0 += squares(windows.slot(0));
+                }
+                own.1 += squares(windows.slot(1));
                 for name in &names {
                     writer.write(name, start, windows.slot(2), job)?;
                 }
@@ -452,6 +468,7 @@ impl Expansion {
                 .map(bytes)
                 .sum();
             job.advance(self.packed.bytes_of(name, self.options.task.as_deref()) + below, 1);
+            steps.more.push(own);
             writer.step(&mut steps, job)?;
         }
         if let Some(base) = &self.base {
@@ -464,7 +481,16 @@ impl Expansion {
         }
         self.checkpoints().try_for_each(Checkpoint::check_unchanged)?;
         let (output, files) = writer.finish()?;
-        Ok((output, files, left))
+        let change = |((name, shape), (base, update)): ((&String, &Vec<u64>), (f64, f64))| TensorChange {
+            name: name.clone(),
+            items: shape.iter().product(),
+            updates: Vec::new(),
+            base: self.base.is_some().then(|| base.sqrt()),
+            written: self.options.lambda.abs() * update.sqrt(),
+            nonzeros: None,
+        };
+        let tensors = self.packed.shapes.iter().zip(steps.more).map(change).collect();
+        Ok((output, Expanded { files, left, tensors }))
     }
 
     /// Makes one window: the base in slot 0, the update in slot 1, what is written in slot 2.

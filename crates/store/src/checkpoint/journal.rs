@@ -54,6 +54,16 @@ impl Kept for u64 {
     }
 }
 
+impl Kept for f64 {
+    fn put(&self, out: &mut blob::Writer) {
+        out.f64(*self);
+    }
+
+    fn take(from: &mut blob::Reader) -> Option<Self> {
+        from.f64()
+    }
+}
+
 impl<T: Kept> Kept for Vec<T> {
     fn put(&self, out: &mut blob::Writer) {
         out.u64(self.len() as u64);

@@ -3,8 +3,8 @@
 use super::journal::{Kept, Steps, once};
 use super::output::{Writer, carried_bytes, carry, places_of};
 use super::shown;
-use super::updates::{Tensor, Updates};
-use super::windows::Windows;
+use super::updates::{Tensor, TensorChange, Updates};
+use super::windows::{Windows, squares};
 use crate::error::Error;
 use crate::passes::blob;
 use crate::state::State;
@@ -42,12 +42,14 @@ pub struct MergeOptions {
 }
 
 /// What a merge came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Merged {
     /// Of [`Method::Agreed`]: how many items 0, 1, 2, ... updates count for.
     pub histogram: Vec<u64>,
     /// Of [`Method::Elected`]: items whose weighted sum is exactly 0 though not every update is.
     pub undecided: u64,
+    /// Of each tensor of the updates.
+    pub tensors: Vec<TensorChange>,
 }
 
 /// What the tensors behind need of those that are merged.
@@ -61,6 +63,8 @@ pub struct Sofar {
     cuts: Vec<Cut>,
     /// The tensors whose sign was not decided, and the cuts in front of each.
     again: Vec<(u64, Vec<Cut>)>,
+    /// Of each tensor the sums of squares of what its windows hold, and of what was written.
+    squares: Vec<Vec<f64>>,
 }
 
 impl Kept for Sofar {
@@ -70,6 +74,7 @@ impl Kept for Sofar {
         self.scope.put(out);
         self.cuts.put(out);
         self.again.put(out);
+        self.squares.put(out);
     }
 
     fn take(from: &mut blob::Reader) -> Option<Self> {
@@ -79,6 +84,7 @@ impl Kept for Sofar {
             scope: Kept::take(from)?,
             cuts: Kept::take(from)?,
             again: Kept::take(from)?,
+            squares: Kept::take(from)?,
         })
     }
 }
@@ -113,7 +119,8 @@ pub fn merge(
         Method::Weighted { weights } => {
             begin(&steps, 1);
             for tensor in tensors.iter().skip(steps.done) {
-                pass.walk(tensor, |_, slots, out| weighted_sum(slots, weights, out, job))?;
+                let squares = pass.walk(tensor, |_, slots, out| weighted_sum(slots, weights, out, job))?;
+                steps.more.squares.push(squares);
                 writer.step(&mut steps, job)?;
             }
         }
@@ -123,7 +130,8 @@ pub fn merge(
             let mut votes = Votes::new(lambdas, *agree);
             for tensor in tensors.iter().skip(steps.done) {
                 let counts = &mut steps.more.histogram;
-                pass.walk(tensor, |_, slots, out| votes.sum(slots, out, counts, job))?;
+                let squares = pass.walk(tensor, |_, slots, out| votes.sum(slots, out, counts, job))?;
+                steps.more.squares.push(squares);
                 writer.step(&mut steps, job)?;
             }
         }
@@ -140,16 +148,16 @@ pub fn merge(
             }
             begin(&steps, if whole || !each_tensor { 1 } else { RANKINGS + 1 });
             for (t, tensor) in tensors.iter().enumerate().skip(steps.done) {
-                let Sofar { undecided, scope, cuts, again, .. } = &mut steps.more;
+                let Sofar { undecided, scope, cuts, again, squares, .. } = &mut steps.more;
                 if *each_tensor && !whole && tensor.items > 0 {
                     *cuts = tensor_cuts(updates, tensor, *density, &mut pass.windows, job)?;
                 }
                 let mut in_front = cuts.clone();
-                let elected = pass.elect(tensor, cuts, weights, *merge, 1.0)?;
+                let (elected, mut own) = pass.elect(tensor, cuts, weights, *merge, 1.0)?;
                 *undecided += elected.undecided;
                 if *each_tensor {
                     if elected.undecided > 0 && elected.balance < 0 {
-                        pass.elect(tensor, &mut in_front, weights, *merge, -1.0)?;
+                        own = pass.elect(tensor, &mut in_front, weights, *merge, -1.0)?.1;
                     }
                 } else {
                     *scope = scope.and(elected);
@@ -157,13 +165,15 @@ pub fn merge(
                         again.push((t as u64, in_front));
                     }
                 }
+                squares.push(own);
                 writer.step(&mut steps, job)?;
             }
             if steps.more.scope.balance < 0 {
                 let again = steps.more.again.clone();
                 before += again.len();
                 for (t, mut cuts) in again.into_iter().skip(steps.done - tensors.len()) {
-                    pass.elect(&tensors[t as usize], &mut cuts, weights, *merge, -1.0)?;
+                    let t = t as usize;
+                    steps.more.squares[t] = pass.elect(&tensors[t], &mut cuts, weights, *merge, -1.0)?.1;
                     writer.step(&mut steps, job)?;
                 }
             }
@@ -171,8 +181,19 @@ pub fn merge(
     }
     carry(updates, writer, before, &mut steps, job)?;
     updates.check_unchanged()?;
-    let Sofar { histogram, undecided, .. } = steps.more;
-    Ok(Merged { histogram, undecided })
+    let Sofar { histogram, undecided, squares, .. } = steps.more;
+    let models = updates.models().len();
+    let has_base = updates.base().is_some();
+    let change = |(tensor, squares): (&Tensor, Vec<f64>)| TensorChange {
+        name: tensor.name.clone(),
+        items: tensor.items,
+        updates: squares[..models].iter().map(|x| x.sqrt()).collect(),
+        base: has_base.then(|| squares[models].sqrt()),
+        written: options.lambda.abs() * squares.last().map_or(0.0, |x| x.sqrt()),
+        nonzeros: None,
+    };
+    let tensors = tensors.iter().zip(squares).map(change).collect();
+    Ok(Merged { histogram, undecided, tensors })
 }
 
 /// Which updates need a number, and how many must.
@@ -238,15 +259,17 @@ impl<'a> Pass<'a> {
         Pass { updates, writer, lambda, job, windows, has_base, merged: Vec::new(), out: Vec::new() }
     }
 
-    /// Makes each window of a tensor one update with `make`, which is told where the window begins, and writes the model.
+    /// Makes each window of a tensor one update with `make`, which is told where the window begins, and writes the model. Gives the sums of
+    /// squares of what the windows hold, and last of the update that was made.
     fn walk(
         &mut self,
         tensor: &Tensor,
         mut make: impl FnMut(u64, &[&[f32]], &mut [f32]) -> Result<(), Stopped>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<f64>, Error> {
         let Pass { updates, writer, job, .. } = *self;
         let names = places_of(updates, &tensor.name);
         let models = updates.models().len();
+        let mut all = vec![0.0; models + usize::from(self.has_base) + 1];
         for start in self.windows.starts(tensor.items) {
             updates.read(tensor, start, &mut self.windows, job)?;
             let slots = self.windows.slots();
@@ -261,6 +284,8 @@ impl<'a> Pass<'a> {
                 )),
             };
             make(start, &slots[..models], &mut self.merged).map_err(stopped)?;
+            let made = squares(&self.merged);
+            all.iter_mut().zip(self.windows.squares().iter().chain([&made])).for_each(|(sum, x)| *sum += x);
             let model: &[f32] = if self.has_base {
                 add_scaled(slots[models], &self.merged, self.lambda, &mut self.out, job).map_err(stopped)?;
                 &self.out
@@ -277,7 +302,7 @@ impl<'a> Pass<'a> {
                 writer.write(name, start, model, job)?;
             }
         }
-        Ok(())
+        Ok(all)
     }
 
     fn elect(
@@ -287,15 +312,15 @@ impl<'a> Pass<'a> {
         weights: &[f64],
         merge: Merge,
         majority: f64,
-    ) -> Result<Elected, Error> {
+    ) -> Result<(Elected, Vec<f64>), Error> {
         let job = self.job;
         let mut elected = Elected::default();
-        self.walk(tensor, |_, slots, out| {
+        let squares = self.walk(tensor, |_, slots, out| {
             let cuts: Vec<PartCut> = cuts.iter_mut().zip(slots).map(|(cut, x)| cut.part(x)).collect();
             elected = elected.and(elect_merge(slots, &cuts, weights, merge, majority, out, job)?);
             Ok(())
         })?;
-        Ok(elected)
+        Ok((elected, squares))
     }
 }
 

@@ -9,8 +9,8 @@ use super::journal::Steps;
 use super::merge::WRITE;
 use super::output::{FilePlan, Plan, Planned, Writer, WrittenFile};
 use super::shown;
-use super::updates::Updates;
-use super::windows::Windows;
+use super::updates::{Tensor, TensorChange, Updates};
+use super::windows::{Windows, squares};
 use crate::atomic::Output;
 use crate::error::Error;
 use crate::safetensors::Dtype;
@@ -33,6 +33,8 @@ pub struct Masked {
     pub files: Vec<WrittenFile>,
     /// Of each model: the share of its mask that is 1.
     pub densities: Vec<f64>,
+    /// Of each tensor of the updates.
+    pub tensors: Vec<TensorChange>,
 }
 
 /// Writes the sum of the updates, and of each the mask where `|update| > lambda |sum - update|`.
@@ -58,13 +60,14 @@ pub fn mask_updates(
     );
     let writer = Writer::begin(output, plan(updates, names)?, &updates.print(), state, job)?;
     let mut windows = Windows::new(updates.models().len());
-    // Of each model: the ones of its mask.
-    let mut steps: Steps<Vec<u64>> = writer.steps();
-    steps.more.resize(names.len(), 0);
+    // Of each model the ones of its mask; of each tensor the sums of squares of the updates and of their sum.
+    let mut steps: Steps<(Vec<u64>, Vec<Vec<f64>>)> = writer.steps();
+    steps.more.0.resize(names.len(), 0);
     let (mut sum, mut mask, mut packed) = (Vec::new(), Vec::new(), Vec::new());
     job.begin(WRITE, updates.pass_bytes());
     steps.tell(job);
     for tensor in updates.tensors().iter().skip(steps.done) {
+        let mut own = vec![0.0; names.len() + 1];
         for start in windows.starts(tensor.items) {
             updates.read(tensor, start, &mut windows, job)?;
             let slots = windows.slots();
@@ -80,20 +83,31 @@ pub fn mask_updates(
                 )),
             };
             sum_updates(&slots, &mut sum, job).map_err(stopped)?;
+            let made = squares(&sum);
+            own.iter_mut().zip(windows.squares().iter().chain([&made])).for_each(|(sum, x)| *sum += x);
             writer.write(&format!("merged.{}", tensor.name), start, &sum, job)?;
             for (m, update) in slots.iter().enumerate() {
-                steps.more[m] += task_mask(update, &sum, lambdas[m], &mut mask, job).map_err(stopped)?;
+                steps.more.0[m] += task_mask(update, &sum, lambdas[m], &mut mask, job).map_err(stopped)?;
                 bits::pack(&mask, &mut packed, job)?;
                 writer.write_bytes(&format!("mask.{}.{}", names[m], tensor.name), start / 8, &packed)?;
             }
         }
+        steps.more.1.push(own);
         writer.step(&mut steps, job)?;
     }
     updates.check_unchanged()?;
     let (output, files) = writer.finish()?;
     let elements = updates.elements() as f64;
-    let densities = steps.more.into_iter().map(|ones| ones as f64 / elements).collect();
-    Ok((output, Masked { files, densities }))
+    let (ones, squares) = steps.more;
+    let densities = ones.into_iter().map(|ones| ones as f64 / elements).collect();
+    let change = |(tensor, squares): (&Tensor, Vec<f64>)| {
+        let mut norms: Vec<f64> = squares.iter().map(|x| x.sqrt()).collect();
+        let written = norms.pop().unwrap_or_default();
+        let (name, items) = (tensor.name.clone(), tensor.items);
+        TensorChange { name, items, updates: norms, base: None, written, nonzeros: None }
+    };
+    let tensors = updates.tensors().iter().zip(squares).map(change).collect();
+    Ok((output, Masked { files, densities, tensors }))
 }
 
 fn plan(updates: &Updates, names: &[String]) -> Result<Plan, Error> {

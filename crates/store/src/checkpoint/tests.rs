@@ -157,10 +157,21 @@ fn signs_are_those_of_whole_tensors_and_come_back() {
         let back = models.dir.path().join("back.safetensors");
         let options = ExpandOptions { lambda: 1.0, ..ExpandOptions::default() };
         let expansion = Expansion::open(&models.out(), options, &job).unwrap();
-        let (output, _, _) = expansion
+        let (output, expanded) = expansion
             .run(Output::file(&back, true).unwrap(), true, &open_state(&back, false).unwrap(), &job)
             .unwrap();
         output.commit("{\"tamis\":\"0\"}").unwrap();
+        // By name: "long" comes before "short".
+        let norm = |x: &[f32]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b;
+        for ((one, back), items) in
+            compressed.tensors.iter().zip(&expanded.tensors).zip([&models.long[1], &models.short[1]])
+        {
+            assert!(close(one.updates[0], norm(items)) && close(back.written, one.written), "{}", one.name);
+            assert_eq!((one.items, back.items), (items.len() as u64, items.len() as u64));
+        }
+        let nonzeros = compressed.tensors.iter().filter_map(|one| one.nonzeros).sum::<u64>();
+        assert_eq!(nonzeros, want.nonzeros);
         for (name, signs, n) in
             [("long", &want.parts[0], models.long[1].len()), ("short", &want.parts[1], 1001)]
         {

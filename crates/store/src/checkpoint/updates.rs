@@ -41,6 +41,21 @@ pub struct Tensor {
     base: Option<String>,
 }
 
+/// What became of a tensor.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TensorChange {
+    pub name: String,
+    pub items: u64,
+    /// Euclidean norm of each model's update.
+    pub updates: Vec<f64>,
+    /// Of the base, where it was looked at.
+    pub base: Option<f64>,
+    /// Of the update that was written.
+    pub written: f64,
+    /// Items of that update that are not 0, where they were counted.
+    pub nonzeros: Option<u64>,
+}
+
 /// Models that were made from one base, and the tensors that they have in common.
 #[derive(Debug)]
 pub struct Updates {

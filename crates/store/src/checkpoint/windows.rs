@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use tamis_kernels::elementwise::take_from;
 use tamis_kernels::job::Job;
 use tamis_kernels::magnitude::first_not_finite;
-use tamis_kernels::threads;
+use tamis_kernels::{sums, threads};
 
 /// Items of a piece.
 pub const PIECE: usize = 1 << 16;
@@ -31,6 +31,8 @@ pub struct Windows {
     size: usize,
     slots: Vec<Vec<f32>>,
     items: usize,
+    /// Of each slot the sum of its squares, if [`Updates::read`] has filled them.
+    squares: Vec<f64>,
     /// The tensor and the start of the window that the slots hold, if [`Updates::read`] has filled them.
     held: Option<(String, u64)>,
 }
@@ -39,7 +41,7 @@ impl Windows {
     /// For so many tensors at once.
     pub fn new(slots: usize) -> Self {
         let size = (MOST / slots.max(1) / PIECE * PIECE).clamp(LEAST, MOST);
-        Windows { size, slots: vec![Vec::new(); slots], items: 0, held: None }
+        Windows { size, slots: vec![Vec::new(); slots], items: 0, squares: Vec::new(), held: None }
     }
 
     /// Items of a window.
@@ -64,6 +66,11 @@ impl Windows {
     /// All slots of the window that was read last.
     pub fn slots(&self) -> Vec<&[f32]> {
         self.slots.iter().map(|slot| &slot[..self.items]).collect()
+    }
+
+    /// The sum of squares of each slot of the window that [`Updates::read`] read last.
+    pub fn squares(&self) -> &[f64] {
+        &self.squares
     }
 
     /// The first three slots, cut to the window of `items` items at `start`.
@@ -123,7 +130,7 @@ impl Updates {
         let models = self.models().len();
         let base = self.base_place(tensor);
         let origin = self.origin();
-        let read = |(start, mut parts): (u64, Vec<&mut [f32]>)| -> Result<(), Error> {
+        let read = |(start, mut parts): (u64, Vec<&mut [f32]>)| -> Result<Vec<f64>, Error> {
             job.check()?;
             let (updates, rest) = parts.split_at_mut(models);
             let n = updates[0].len();
@@ -158,15 +165,31 @@ impl Updates {
                     }
                     check_finite(place, start, update)?;
                 }
-                Ok(())
-            })
+                Ok::<(), Error>(())
+            })?;
+            Ok(parts.iter().map(|part| sums::norm_sq(part)).collect())
         };
         let pieces = windows.pieces(tensor.items, start);
-        match pieces.len() {
-            0 | 1 => pieces.into_iter().try_for_each(read),
-            _ => threads::pool().install(|| pieces.into_par_iter().try_for_each(read)),
+        let squares: Vec<Vec<f64>> = match pieces.len() {
+            0 | 1 => pieces.into_iter().map(read).collect::<Result<_, _>>()?,
+            _ => threads::pool().install(|| pieces.into_par_iter().map(read).collect::<Result<_, _>>())?,
+        };
+        // In the order of the pieces, whichever thread was first.
+        windows.squares = vec![0.0; windows.slots.len()];
+        for of_piece in squares {
+            windows.squares.iter_mut().zip(of_piece).for_each(|(sum, x)| *sum += x);
         }
+        Ok(())
     }
+}
+
+/// The sum of squares of a window, as [`Windows::squares`] has it.
+pub fn squares(x: &[f32]) -> f64 {
+    if x.len() <= PIECE {
+        return sums::norm_sq(x);
+    }
+    let of_pieces: Vec<f64> = threads::pool().install(|| x.par_chunks(PIECE).map(sums::norm_sq).collect());
+    of_pieces.iter().sum()
 }
 
 thread_local! {
