@@ -50,6 +50,14 @@ pub fn unpack(bits: &[u8], mask: &mut [u8], job: &Job) -> Result<(), Aborted> {
     Ok(())
 }
 
+/// All bits, 64 at a time; zeros behind the last.
+#[inline(always)]
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let last = (!rest.is_empty()).then(|| word_at(rest, 0, WORD));
+    whole.iter().map(|word| u64::from_le_bytes(*word)).chain(last)
+}
+
 /// The up to 64 bits from bit `at` on.
 #[inline(always)]
 pub(crate) fn word_at(bytes: &[u8], at: usize, length: usize) -> u64 {

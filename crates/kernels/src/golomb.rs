@@ -13,7 +13,8 @@
 //! ones, a zero, the b low bits of the gap (from the lowest on), 1 if negative; the gap is the number of items between
 //! it and the sign before (or the chunk's start). O(signs + n / 64).
 
-use crate::bits::{WORD, bytes_of, word_at};
+use crate::bits::{WORD, bytes_of, word_at, words};
+use crate::cpu::{Cpu, vectorized};
 use crate::job::{Aborted, Job};
 use crate::{tasks, threads};
 use rayon::prelude::*;
@@ -97,8 +98,11 @@ pub fn parameter(nonzeros: u64, n: u64) -> u32 {
 /// ```
 pub fn encode(positive: &[u8], negative: &[u8], n: usize, job: &Job) -> Result<Vec<u8>, Aborted> {
     assert!(positive.len() == bytes_of(n) && negative.len() == positive.len(), "a bit for each item");
-    let count = |mask: &[u8]| mask.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
-    let nonzeros = count(positive) + count(negative);
+    let counts = tasks::grouped(n, CHUNK, n <= CHUNK, job, |range| {
+        let masks = range.start / 8..bytes_of(range.end);
+        count(Cpu::current(), &positive[masks.clone()], &negative[masks])
+    })?;
+    let nonzeros = counts.into_iter().map(u64::from).sum();
     let b = parameter(nonzeros, n as u64);
     let streams = tasks::grouped(n, CHUNK, n <= CHUNK, job, |range| {
         let masks = range.start / 8..bytes_of(range.end);
@@ -123,25 +127,38 @@ pub fn entry(signs: u32, bytes: u32) -> [u8; 8] {
 
 /// One chunk's signs, and their stream.
 pub fn encode_chunk(positive: &[u8], negative: &[u8], b: u32) -> (u32, Vec<u8>) {
-    let words = || (0..positive.len()).step_by(WORD / 8);
-    let masks = |at: usize| [positive, negative].map(|mask| word_at(mask, 8 * at, WORD));
-    let either = |at: usize| masks(at).into_iter().fold(0, |all, mask| all | mask);
-    let signs: u32 = words().map(|at| either(at).count_ones()).sum();
-    let mut writer = Writer::new((signs as usize * (b as usize + 2) + (8 * positive.len() >> b)).div_ceil(8));
-    let mut next = 0;
-    for at in words() {
-        let [positive, negative] = masks(at);
-        let mut left = positive | negative;
-        while left != 0 {
-            let bit = left.trailing_zeros();
-            left &= left - 1;
-            let place = 8 * at as u32 + bit;
-            let gap = place - next;
-            next = place + 1;
-            writer.code(gap, b, negative >> bit & 1);
-        }
+    let cpu = Cpu::current();
+    let signs = count(cpu, positive, negative);
+    // Together gaps are as long as the chunk at most.
+    let bits = signs as usize * (b as usize + 2) + ((8 * positive.len()) >> b);
+    (signs, write(cpu, positive, negative, b, bits.div_ceil(8)))
+}
+
+vectorized! {
+    /// The signs of a chunk.
+    fn count(cpu: Cpu, positive: &[u8], negative: &[u8]) -> u32 {
+        words(positive).zip(words(negative)).map(|(p, n)| (p | n).count_ones()).sum()
     }
-    (signs, writer.finish())
+}
+
+vectorized! {
+    /// The stream of a chunk, which has at most so many bytes.
+    fn write(cpu: Cpu, positive: &[u8], negative: &[u8], b: u32, most: usize) -> Vec<u8> {
+        let mut writer = Writer::new(most);
+        let (mut first, mut next) = (0, 0);
+        words(positive).zip(words(negative)).for_each(|(positive, negative)| {
+            let mut left = positive | negative;
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                let place = first + bit;
+                writer.code(place - next, b, negative >> bit & 1);
+                next = place + 1;
+            }
+            first += WORD as u32;
+        });
+        writer.finish()
+    }
 }
 
 /// Bits on their way into bytes.

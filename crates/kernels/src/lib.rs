@@ -17,6 +17,7 @@ pub mod cpu;
 pub mod deflate;
 pub mod descent;
 pub mod distance;
+pub mod elementary;
 pub mod elementwise;
 pub mod factor;
 pub mod farthest;

@@ -7,6 +7,7 @@
 //! Moraes, Dror, Shaw, SC 2011.)
 
 use crate::cpu::Cpu;
+use crate::elementary::{cos_sin_turns, from_bits52, ln};
 use crate::threads;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -18,6 +19,8 @@ const ROUNDS: usize = 10;
 const WIDE: usize = 16;
 /// Words of a run of blocks that any number of them side by side divides.
 const RUN: usize = 2 * WIDE * 4;
+/// Items whose logarithms and sines are taken side by side.
+const ABREAST: usize = 8;
 /// Items of one task of a parallel fill.
 const TASK: usize = 1 << 16;
 
@@ -101,31 +104,46 @@ impl Philox {
         self.map_words(first, as_uninit(out), |[high, low]| uniform64(high, low));
     }
 
+    /// The first `n` of [`Philox::uniform64`], in memory that is written once.
+    pub fn first_uniform64(&self, n: usize) -> Vec<f64> {
+        collect(n, |out| self.map_words(0, out, |[high, low]| uniform64(high, low)))
+    }
+
     /// Standard normal draws from item 0 on (Box-Muller over one-word uniforms; an odd length drops the last sine).
-    pub fn normal(&self, out: &mut [f64]) {
-        fill(0, out, |first, out| {
-            // Tasks begin at even items, so each holds whole pairs but for the last.
-            for (pair, out) in (first / 2..).zip(out.chunks_mut(2)) {
-                let words: [u32; 2] = self.item(pair);
-                let radius = libm::sqrt(-2.0 * libm::log(f64::from(uniform(words[0]))));
-                let angle = std::f64::consts::TAU * f64::from(uniform(words[1]));
-                out[0] = radius * libm::cos(angle);
-                if let Some(second) = out.get_mut(1) {
-                    *second = radius * libm::sin(angle);
-                }
-            }
-        });
+    pub fn normal<T: Draw>(&self, out: &mut [T]) {
+        self.normals(as_uninit(out));
+    }
+
+    /// The first `n` of [`Philox::normal`], in memory that is written once.
+    pub fn first_normal<T: Draw>(&self, n: usize) -> Vec<T> {
+        collect(n, |out| self.normals(out))
+    }
+
+    fn normals<T: Draw>(&self, out: &mut [MaybeUninit<T>]) {
+        let (pairs, last) = out.as_chunks_mut::<2>();
+        if let [item] = last {
+            let [[cosine, _]] = normals_of(&[self.item(pairs.len() as u64)]);
+            item.write(T::rounded(cosine));
+        }
+        // SAFETY: the layouts are the same, and every pair is only written.
+        let pairs = unsafe { &mut *(std::ptr::from_mut(pairs) as *mut [MaybeUninit<[T; 2]>]) };
+        self.map_runs::<_, 2>(0, pairs, Normals);
     }
 
     /// Standard Gumbel draws `-ln(-ln u)` of items `first..`, u as in [`Philox::uniform64`]; at most 36.74.
-    pub fn gumbel(&self, first: u64, out: &mut [f64]) {
-        self.map_words(first, as_uninit(out), |[high, low]| gumbel(uniform64(high, low)));
+    pub fn gumbel<T: Draw>(&self, first: u64, out: &mut [T]) {
+        self.map_runs::<_, 2>(first, as_uninit(out), Gumbels);
+    }
+
+    /// The first `n` of [`Philox::gumbel`], in memory that is written once.
+    pub fn first_gumbel<T: Draw>(&self, n: usize) -> Vec<T> {
+        collect(n, |out| self.map_runs::<_, 2>(0, out, Gumbels))
     }
 
     /// Item `i` of [`Philox::gumbel`].
     pub fn gumbel_at(&self, i: u64) -> f64 {
-        let [high, low] = self.item(i);
-        gumbel(uniform64(high, low))
+        let [gumbel] = gumbels_of(&[self.item(i)]);
+        gumbel
     }
 
     /// The words of item `i`, of which each has 1 or 2.
@@ -142,43 +160,48 @@ impl Philox {
         out: &mut [MaybeUninit<T>],
         f: impl Fn([u32; PER]) -> T + Copy + Sync,
     ) {
+        self.map_runs::<T, PER>(first, out, Each(f));
+    }
+
+    /// Fills `out` with what is made of the words of items `first..`, `PER` an item, in parallel where it is long.
+    fn map_runs<T: Send, const PER: usize>(
+        &self,
+        first: u64,
+        out: &mut [MaybeUninit<T>],
+        make: impl Make<T>,
+    ) {
         fill(first, out, |first, out| {
             let per = PER as u64;
             let ragged = ((4 - first * per % 4) % 4 / per).min(out.len() as u64) as usize;
             let (head, aligned) = out.split_at_mut(ragged);
             for (i, item) in (first..).zip(head) {
-                item.write(f(self.item(i)));
+                make.fill(&self.item::<PER>(i), std::slice::from_mut(item));
             }
             let first = first + ragged as u64;
             let whole = aligned.len() / (RUN / PER) * (RUN / PER);
             let (wide, tail) = aligned.split_at_mut(whole);
-            self.map_wide(first * per / 4, wide, f);
+            self.map_wide::<T, PER>(first * per / 4, wide, make);
             for (i, item) in (first + whole as u64..).zip(tail) {
-                item.write(f(self.item(i)));
+                make.fill(&self.item::<PER>(i), std::slice::from_mut(item));
             }
         });
     }
 
     /// The same for whole runs from `block` on.
-    fn map_wide<T: Copy, const PER: usize>(
-        &self,
-        block: u64,
-        out: &mut [MaybeUninit<T>],
-        f: impl Fn([u32; PER]) -> T + Copy,
-    ) {
+    fn map_wide<T, const PER: usize>(&self, block: u64, out: &mut [MaybeUninit<T>], make: impl Make<T>) {
         let keys = self.keys();
         #[cfg(target_arch = "x86_64")]
         {
             if self.cpu.avx512 {
                 // SAFETY: the processor has the features of `map_avx512`.
-                return unsafe { map_avx512(block, self.stream, &keys, out, f) };
+                return unsafe { map_avx512::<T, PER>(block, self.stream, &keys, out, make) };
             }
             if self.cpu.avx2 {
                 // SAFETY: the processor has AVX2.
-                return unsafe { map_avx2(block, self.stream, &keys, out, f) };
+                return unsafe { map_avx2::<T, PER>(block, self.stream, &keys, out, make) };
             }
         }
-        map::<T, PER, WIDE>(block, self.stream, &keys, out, f);
+        map::<T, PER, WIDE>(block, self.stream, &keys, out, make);
     }
 
     /// The key of each round.
@@ -221,11 +244,124 @@ fn uniform(w: u32) -> f32 {
 
 fn uniform64(hi: u32, lo: u32) -> f64 {
     let bits = (u64::from(hi) << 32 | u64::from(lo)) >> 12;
-    (bits as f64 + 0.5) / (1u64 << 52) as f64
+    (from_bits52(bits) + 0.5) / (1u64 << 52) as f64
 }
 
-fn gumbel(u: f64) -> f64 {
-    -libm::log(-libm::log(u))
+/// A type that draws are rounded to.
+pub trait Draw: Copy + Send {
+    fn rounded(x: f64) -> Self;
+}
+
+impl Draw for f64 {
+    #[inline(always)]
+    fn rounded(x: f64) -> f64 {
+        x
+    }
+}
+
+impl Draw for f32 {
+    #[inline(always)]
+    fn rounded(x: f64) -> f32 {
+        x as f32
+    }
+}
+
+/// What items are made of their words. No closure: it must become part of the functions that are compiled for each instruction
+/// set, however long it is.
+trait Make<T>: Copy + Sync {
+    /// Writes every item of `out`.
+    fn fill(self, words: &[u32], out: &mut [MaybeUninit<T>]);
+}
+
+/// Each item by itself.
+#[derive(Clone, Copy)]
+struct Each<F, const PER: usize>(F);
+
+impl<T, F: Fn([u32; PER]) -> T + Copy + Sync, const PER: usize> Make<T> for Each<F, PER> {
+    #[inline(always)]
+    fn fill(self, words: &[u32], out: &mut [MaybeUninit<T>]) {
+        for (item, words) in out.iter_mut().zip(words.as_chunks().0) {
+            item.write(self.0(*words));
+        }
+    }
+}
+
+/// Pairs of normal draws.
+#[derive(Clone, Copy)]
+struct Normals;
+
+impl<T: Draw> Make<[T; 2]> for Normals {
+    #[inline(always)]
+    fn fill(self, words: &[u32], out: &mut [MaybeUninit<[T; 2]>]) {
+        let (groups, words) = words.as_chunks::<2>().0.as_chunks::<ABREAST>();
+        let (items, rest) = out.as_chunks_mut::<ABREAST>();
+        for (items, words) in items.iter_mut().zip(groups) {
+            let pairs = normals_of(words);
+            for i in 0..ABREAST {
+                items[i].write([T::rounded(pairs[i][0]), T::rounded(pairs[i][1])]);
+            }
+        }
+        for (item, words) in rest.iter_mut().zip(words) {
+            let [[cosine, sine]] = normals_of(&[*words]);
+            item.write([T::rounded(cosine), T::rounded(sine)]);
+        }
+    }
+}
+
+/// Gumbel draws.
+#[derive(Clone, Copy)]
+struct Gumbels;
+
+impl<T: Draw> Make<T> for Gumbels {
+    #[inline(always)]
+    fn fill(self, words: &[u32], out: &mut [MaybeUninit<T>]) {
+        let (groups, words) = words.as_chunks::<2>().0.as_chunks::<ABREAST>();
+        let (items, rest) = out.as_chunks_mut::<ABREAST>();
+        for (items, words) in items.iter_mut().zip(groups) {
+            let draws = gumbels_of(words);
+            for i in 0..ABREAST {
+                items[i].write(T::rounded(draws[i]));
+            }
+        }
+        for (item, words) in rest.iter_mut().zip(words) {
+            let [draw] = gumbels_of(&[*words]);
+            item.write(T::rounded(draw));
+        }
+    }
+}
+
+/// The pairs of normal draws of items of two words.
+#[inline(always)]
+fn normals_of<const N: usize>(words: &[[u32; 2]; N]) -> [[f64; 2]; N] {
+    let (mut first, mut second) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        first[i] = f64::from(uniform(words[i][0]));
+        second[i] = f64::from(uniform(words[i][1]));
+    }
+    let logs = ln(&first);
+    let (cosines, sines) = cos_sin_turns(&second);
+    let mut pairs = [[0.0; 2]; N];
+    for i in 0..N {
+        let radius = (-2.0 * logs[i]).sqrt();
+        pairs[i] = [radius * cosines[i], radius * sines[i]];
+    }
+    pairs
+}
+
+/// The Gumbel draws of items of two words.
+#[inline(always)]
+fn gumbels_of<const N: usize>(words: &[[u32; 2]; N]) -> [f64; N] {
+    let mut x = [0.0; N];
+    for i in 0..N {
+        x[i] = uniform64(words[i][0], words[i][1]);
+    }
+    for _ in 0..2 {
+        x = ln(&x);
+        for x in &mut x {
+            *x = -*x;
+        }
+    }
+    x
 }
 
 fn cipher(counter: [u32; 4], key: (u32, u32)) -> [u32; 4] {
@@ -265,23 +401,20 @@ fn wide<const N: usize>(block: u64, stream: u32, keys: &[(u32, u32); ROUNDS], ou
     }
 }
 
-/// Fills `out`, whole runs, with `f` of each item's words, `N` blocks side by side.
+/// Fills `out`, whole runs, with what is made of each item's words, `N` blocks side by side.
 #[inline(always)]
-fn map<T: Copy, const PER: usize, const N: usize>(
+fn map<T, const PER: usize, const N: usize>(
     block: u64,
     stream: u32,
     keys: &[(u32, u32); ROUNDS],
     out: &mut [MaybeUninit<T>],
-    f: impl Fn([u32; PER]) -> T,
+    make: impl Make<T>,
 ) {
     let mut blocks = [[0; 4]; N];
     let firsts = (block..).step_by(N);
     for (block, out) in firsts.zip(out.chunks_exact_mut(4 * N / PER)) {
         wide(block, stream, keys, &mut blocks);
-        let words = blocks.as_flattened();
-        for (i, item) in out.iter_mut().enumerate() {
-            item.write(f(std::array::from_fn(|k| words[i * PER + k])));
-        }
+        make.fill(blocks.as_flattened(), out);
     }
 }
 
@@ -289,28 +422,28 @@ fn map<T: Copy, const PER: usize, const N: usize>(
 /// The processor has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn map_avx2<T: Copy, const PER: usize>(
+unsafe fn map_avx2<T, const PER: usize>(
     block: u64,
     stream: u32,
     keys: &[(u32, u32); ROUNDS],
     out: &mut [MaybeUninit<T>],
-    f: impl Fn([u32; PER]) -> T,
+    make: impl Make<T>,
 ) {
-    map::<T, PER, WIDE>(block, stream, keys, out, f);
+    map::<T, PER, WIDE>(block, stream, keys, out, make);
 }
 
 /// # Safety
 /// The processor has AVX-512 F, BW and VL.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn map_avx512<T: Copy, const PER: usize>(
+unsafe fn map_avx512<T, const PER: usize>(
     block: u64,
     stream: u32,
     keys: &[(u32, u32); ROUNDS],
     out: &mut [MaybeUninit<T>],
-    f: impl Fn([u32; PER]) -> T,
+    make: impl Make<T>,
 ) {
-    map::<T, PER, { 2 * WIDE }>(block, stream, keys, out, f);
+    map::<T, PER, { 2 * WIDE }>(block, stream, keys, out, make);
 }
 
 /// Normal draws of stream 0, as tests take data.
@@ -356,7 +489,7 @@ mod tests {
         let mut out = [0.0; 3];
         draws.uniform64(0, &mut out);
         assert_eq!(out, [0.7304975789076692, 0.001253019830313895, 0.2817667627961514]);
-        let mut out = [0.0; 6];
+        let mut out = [0.0f64; 6];
         Philox::new(9, 1).normal(&mut out);
         let want = [
             -0.7374545662546775,
@@ -367,7 +500,7 @@ mod tests {
             0.8006057100822973,
         ];
         out.iter().zip(want).for_each(|(got, want)| assert!((got - want).abs() < 1e-14, "{got} {want}"));
-        let mut out = [0.0; 4];
+        let mut out = [0.0f64; 4];
         Philox::new(6, 1).gumbel(0, &mut out);
         let want = [2.123222, 1.4343346, 3.9346232, 0.45419434];
         out.iter().zip(want).for_each(|(got, want)| assert!((got - want).abs() < 1e-6, "{got} {want}"));
@@ -383,7 +516,7 @@ mod tests {
         assert_eq!((uniform(0), uniform(u32::MAX)), (0.5 / 8388608.0, 1.0 - 0.5 / 8388608.0));
         assert!(uniform64(0, 0) > 0.0);
         assert!(uniform64(u32::MAX, u32::MAX) < 1.0);
-        assert!(gumbel(uniform64(u32::MAX, u32::MAX)) < 36.75);
+        assert!(gumbels_of(&[[u32::MAX; 2]])[0] < 36.75);
     }
 
     #[test]
@@ -435,9 +568,34 @@ mod tests {
         }
 
         #[test]
+        fn real_draws_are_the_formulas_on_every_path(seed: u64, len in 0usize..600) {
+            let draws = Philox::new(seed, 3);
+            let normal: Vec<f64> = draws.first_normal(len);
+            for (i, x) in normal.iter().enumerate() {
+                let [u, v] = [0, 1].map(|k| f64::from(uniform(draws.word((i as u64 & !1) + k))));
+                let angle = std::f64::consts::TAU * v;
+                let turned = if i.is_multiple_of(2) { libm::cos(angle) } else { libm::sin(angle) };
+                let want = libm::sqrt(-2.0 * libm::log(u)) * turned;
+                prop_assert!((x - want).abs() <= 1e-14, "{} {} {}", i, x, want);
+            }
+            let gumbel: Vec<f64> = draws.first_gumbel(len);
+            for (i, x) in gumbel.iter().enumerate() {
+                let [high, low] = [0, 1].map(|k| draws.word(2 * i as u64 + k));
+                prop_assert_eq!(x.to_bits(), (-libm::log(-libm::log(uniform64(high, low)))).to_bits());
+            }
+            for cpu in Cpu::choices() {
+                let draws = Philox::with_cpu(seed, 3, cpu);
+                let bits = |x: Vec<f64>| x.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+                prop_assert_eq!(bits(draws.first_normal(len)), bits(normal.clone()));
+                prop_assert_eq!(bits(draws.first_gumbel(len)), bits(gumbel.clone()));
+                prop_assert_eq!(draws.first_normal::<f32>(len), normal.iter().map(|&x| x as f32).collect::<Vec<_>>());
+            }
+        }
+
+        #[test]
         fn any_part_of_a_stream_is_that_part(seed: u64, first in 0u64..1000, len in 0usize..600) {
             let draws = Philox::new(seed, 1);
-            let mut all = vec![0.0; 1600];
+            let mut all = vec![0.0f64; 1600];
             draws.gumbel(0, &mut all);
             let mut part = vec![0.0; len];
             draws.gumbel(first, &mut part);

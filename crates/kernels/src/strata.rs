@@ -150,8 +150,7 @@ pub fn draw(
     seed: u64,
     stream: u32,
 ) -> Vec<u32> {
-    let mut keys = vec![0.0; labels.len()];
-    Philox::new(seed, stream).gumbel(0, &mut keys);
+    let mut keys: Vec<f64> = Philox::new(seed, stream).first_gumbel(labels.len());
     let mut add = |weights: &[f64], f: fn(f64) -> f64| {
         assert_eq!(weights.len(), labels.len(), "there must be a weight for each label");
         threads::pool().install(|| {

@@ -13,8 +13,8 @@ pub(crate) use multiply::add_masked;
 pub(crate) use multiply::add_masked_avx512;
 pub use multiply::multiply;
 
-use crate::bits::{self, WORD, bytes_of, magnitude_masks};
-use crate::cpu::Cpu;
+use crate::bits::{WORD, bytes_of, magnitude_masks, words};
+use crate::cpu::{Cpu, vectorized};
 use crate::golomb;
 use crate::job::{Aborted, Job};
 use crate::magnitude::{Cut, PartCut, keep_count, select_parts};
@@ -274,12 +274,17 @@ pub fn check_signs(positive: &[u8], negative: &[u8], n: usize) -> Result<(), Bad
 /// ```
 pub fn dot([ap, an]: [&[u8]; 2], [bp, bn]: [&[u8]; 2]) -> i64 {
     assert!([an, bp, bn].iter().all(|mask| mask.len() == ap.len()), "masks must have one length");
-    let mut sum = 0;
-    for at in (0..ap.len()).step_by(8) {
-        let [ap, an, bp, bn] = [ap, an, bp, bn].map(|mask| bits::word_at(mask, 8 * at, WORD));
-        sum += i64::from((ap & bp | an & bn).count_ones()) - i64::from((ap & bn | an & bp).count_ones());
+    agreement(Cpu::current(), [ap, an], [bp, bn])
+}
+
+vectorized! {
+    /// [`dot`] of masks of one length.
+    fn agreement(cpu: Cpu, a: [&[u8]; 2], b: [&[u8]; 2]) -> i64 {
+        let (a, b) = (words(a[0]).zip(words(a[1])), words(b[0]).zip(words(b[1])));
+        a.zip(b).map(|((ap, an), (bp, bn))| {
+            i64::from((ap & bp | an & bn).count_ones()) - i64::from((ap & bn | an & bp).count_ones())
+        }).sum()
     }
-    sum
 }
 
 /// What ternary numbers take, in bits; 16 of each form but the dense one are the scale.

@@ -85,8 +85,7 @@ pub fn gumbel_top_k(
     if finite < k {
         return Err(DrawError::Fewer { finite, k });
     }
-    let mut keys = vec![0.0; log_weights.len()];
-    Philox::new(seed, stream).gumbel(0, &mut keys);
+    let mut keys: Vec<f64> = Philox::new(seed, stream).first_gumbel(log_weights.len());
     let add = |(key, x): (&mut f64, &f64)| *key += x / temperature;
     threads::pool().install(|| keys.par_iter_mut().with_min_len(1 << 14).zip(log_weights).for_each(add));
     let indices = top_k(&keys, k, true, true);

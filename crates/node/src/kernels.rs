@@ -79,7 +79,12 @@ pub fn draw64<'env>(
     job: Option<&Job>,
 ) -> Result<Now<'env, Float64Array>> {
     let draws = Philox::new(word(&seed), stream);
-    run(env, job, move |_| Ok(real64(&draws, &distribution, n as usize)), Float64Array::new)
+    let work = move |_: &job::Job| match distribution {
+        Distribution::Uniform => Ok(draws.first_uniform64(n as usize)),
+        Distribution::Normal => Ok(draws.first_normal(n as usize)),
+        Distribution::Gumbel => Ok(draws.first_gumbel(n as usize)),
+    };
+    run(env, job, work, Float64Array::new)
 }
 
 /// Real draws in float32: `uniform` in its one-word form, the others rounded from float64.
@@ -95,23 +100,10 @@ pub fn draw32<'env>(
     let draws = Philox::new(word(&seed), stream);
     let work = move |_: &job::Job| match distribution {
         Distribution::Uniform => Ok(draws.first_uniform(n as usize)),
-        _ => Ok(real64(&draws, &distribution, n as usize).into_iter().map(|x| x as f32).collect()),
+        Distribution::Normal => Ok(draws.first_normal(n as usize)),
+        Distribution::Gumbel => Ok(draws.first_gumbel(n as usize)),
     };
     run(env, job, work, Float32Array::new)
-}
-
-fn real64(draws: &Philox, distribution: &Distribution, n: usize) -> Vec<f64> {
-    let mut out = vec![0.0; n];
-    fill64(draws, distribution, &mut out);
-    out
-}
-
-fn fill64(draws: &Philox, distribution: &Distribution, out: &mut [f64]) {
-    match distribution {
-        Distribution::Uniform => draws.uniform64(0, out),
-        Distribution::Normal => draws.normal(out),
-        Distribution::Gumbel => draws.gumbel(0, out),
-    }
 }
 
 /// Fills memory with draws of a stream.
@@ -148,7 +140,11 @@ pub fn draw_into64(
 ) -> Result<()> {
     // SAFETY: as in `words_into`.
     fill(unsafe { out.as_mut() }, &seed, stream, |draws, out| {
-        fill64(draws, &distribution, out);
+        match distribution {
+            Distribution::Uniform => draws.uniform64(0, out),
+            Distribution::Normal => draws.normal(out),
+            Distribution::Gumbel => draws.gumbel(0, out),
+        }
         Ok(())
     })
 }
@@ -165,10 +161,8 @@ pub fn draw_into32(
     fill(unsafe { out.as_mut() }, &seed, stream, |draws, out| {
         match distribution {
             Distribution::Uniform => draws.uniform(0, out),
-            _ => {
-                let wide = real64(draws, &distribution, out.len());
-                out.iter_mut().zip(wide).for_each(|(out, x)| *out = x as f32);
-            }
+            Distribution::Normal => draws.normal(out),
+            Distribution::Gumbel => draws.gumbel(0, out),
         }
         Ok(())
     })
