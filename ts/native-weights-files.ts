@@ -7,6 +7,7 @@
 import type { NativeJob } from './native.js'
 import type { NativeOutput, NativeState } from './native-files.js'
 import type { TernaryCost } from './native-weights.js'
+import type { WeightsTensorReport } from './report/data.js'
 
 /** A file of a checkpoint. */
 export interface NativeWeightsFile {
@@ -45,20 +46,8 @@ export interface NativeWrittenWeights {
   densities(): number[]
   signs(): NativeSigns | null
   /** Of each tensor of the update. */
-  changes(): NativeChange[]
+  changes(): WeightsTensorReport[]
   abandon(): Promise<void>
-}
-
-/** What became of a tensor. */
-export interface NativeChange {
-  name: string
-  elements: number
-  /** Euclidean norm of each model's update. */
-  updates: number[]
-  base?: number | undefined
-  /** Of the update that was written. */
-  written: number
-  nonzeros?: number | undefined
 }
 
 /** What a compression came to. */

@@ -65,3 +65,15 @@ export async function writeCorpus(folder: string, records = 200): Promise<void> 
   await writeFile(join(folder, 'raw/b.jsonl'), `${lines(documents(records, 2)).join('\n')}\n`)
   await writeFile(join(folder, 'target.jsonl'), `${lines(documents(60, 3, 1)).join('\n')}\n`)
 }
+
+/** For `preload`: sends the process a signal when a line that begins so is told. */
+export const signalWhen = (line: string, signal: string): string => `
+  const write = process.stderr.write.bind(process.stderr)
+  let sent = false
+  process.stderr.write = (text, ...rest) => {
+    if (!sent && String(text).startsWith('${line}')) {
+      sent = true
+      process.kill(process.pid, '${signal}')
+    }
+    return write(text, ...rest)
+  }`

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { folder } from '../corpus/files/support.js'
-import { tamis, writeCorpus } from './command.js'
+import { signalWhen, tamis, writeCorpus } from './command.js'
 
 const WORDS = [
   'select',
@@ -17,18 +17,6 @@ const WORDS = [
   'kept',
 ]
 
-/** Sends the process a signal when it has told of the end of a pass. */
-const stopAfter = (pass: string, signal: string) => `
-  const write = process.stderr.write.bind(process.stderr)
-  let sent = false
-  process.stderr.write = (text, ...rest) => {
-    if (!sent && String(text).startsWith('tamis: ${pass} 100%')) {
-      sent = true
-      process.kill(process.pid, '${signal}')
-    }
-    return write(text, ...rest)
-  }`
-
 for (const [signal, status] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -38,7 +26,7 @@ for (const [signal, status] of [
       const cwd = await folder(t)
       await writeCorpus(cwd, 1000)
       const before = (await readdir(cwd)).sort()
-      const stopped = await tamis(WORDS, { cwd, preload: stopAfter(pass, signal) })
+      const stopped = await tamis(WORDS, { cwd, preload: signalWhen(`tamis: ${pass} 100%`, signal) })
       t.is(stopped.code, status, stopped.stderr)
       t.is(stopped.stdout, '')
       const resume = /^tamis: to go on: tamis (.*)$/m.exec(stopped.stderr)?.[1] ?? ''
@@ -66,7 +54,7 @@ test('a stopped run tells a program so in JSON', async (t) => {
   await writeCorpus(cwd, 1000)
   const { code, stdout, stderr } = await tamis([...WORDS, '--json'], {
     cwd,
-    preload: stopAfter('fit', 'SIGINT'),
+    preload: signalWhen('tamis: fit 100%', 'SIGINT'),
   })
   t.is(code, 130)
   const { error } = JSON.parse(stdout)

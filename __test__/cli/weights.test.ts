@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { folder } from '../corpus/files/support.js'
 import { f32, numbers, readTensors, writeShards, writeTensors } from '../weights/files/support.js'
-import { tamis } from './command.js'
+import { signalWhen, tamis } from './command.js'
 
 async function setUp(t: Parameters<typeof folder>[0], n = 2000) {
   const cwd = await folder(t)
@@ -180,16 +180,7 @@ test('a page shows what became of the weights', async (t) => {
 test('SIGINT: what is done stays, and the line that resumes leads to the same bytes', async (t) => {
   const { cwd, models } = await setUp(t, 400_000)
   const before = (await readdir(cwd)).sort()
-  const preload = `
-    const write = process.stderr.write.bind(process.stderr)
-    let sent = false
-    process.stderr.write = (text, ...rest) => {
-      if (!sent && String(text).startsWith('tamis: measure')) {
-        sent = true
-        process.kill(process.pid, 'SIGINT')
-      }
-      return write(text, ...rest)
-    }`
+  const preload = signalWhen('tamis: measure', 'SIGINT')
   const merge = (out: string) => ['weights', 'merge', ...models, '--base', 'base', '--out', out]
   const stopped = await tamis(merge('x.safetensors'), { cwd, preload })
   const left = (await readdir(cwd)).filter((name) => !before.includes(name))

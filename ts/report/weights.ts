@@ -95,14 +95,7 @@ function titleOf({ method, models, totals }: WeightsReport): string {
 
 /** The norm of several parts together. */
 function norm(tensors: Tensors, of: (tensor: WeightsTensorReport) => number): number {
-  return Math.hypot(...chunkNorms(tensors.map(of)))
-}
-
-/** A call takes only so many arguments. */
-function chunkNorms(values: readonly number[]): number[] {
-  const norms: number[] = []
-  for (let i = 0; i < values.length; i += 1000) norms.push(Math.hypot(...values.slice(i, i + 1000)))
-  return norms
+  return Math.sqrt(tensors.reduce((sum, tensor) => sum + of(tensor) ** 2, 0))
 }
 
 const changeOf = (tensors: Tensors) =>
