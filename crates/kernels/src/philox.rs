@@ -6,9 +6,13 @@
 //! time, and made of their words while those are in registers. Cost: O(n); about a cycle a word with AVX-512. (Salmon,
 //! Moraes, Dror, Shaw, SC 2011.)
 
+mod draws;
+
+pub use draws::Draw;
+
 use crate::cpu::Cpu;
-use crate::elementary::{cos_sin_turns, from_bits52, ln};
 use crate::threads;
+use draws::{Each, Gumbels, Make, Normals, gumbels_of, normals_of, uniform, uniform64};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
@@ -19,8 +23,6 @@ const ROUNDS: usize = 10;
 const WIDE: usize = 16;
 /// Words of a run of blocks that any number of them side by side divides.
 const RUN: usize = 2 * WIDE * 4;
-/// Items whose logarithms and sines are taken side by side.
-const ABREAST: usize = 8;
 /// Items of one task of a parallel fill.
 const TASK: usize = 1 << 16;
 
@@ -238,132 +240,6 @@ fn fill<T: Send>(first: u64, out: &mut [T], f: impl Fn(u64, &mut [T]) + Sync) {
     });
 }
 
-fn uniform(w: u32) -> f32 {
-    ((w >> 9) as f32 + 0.5) / (1u32 << 23) as f32
-}
-
-fn uniform64(hi: u32, lo: u32) -> f64 {
-    let bits = (u64::from(hi) << 32 | u64::from(lo)) >> 12;
-    (from_bits52(bits) + 0.5) / (1u64 << 52) as f64
-}
-
-/// A type that draws are rounded to.
-pub trait Draw: Copy + Send {
-    fn rounded(x: f64) -> Self;
-}
-
-impl Draw for f64 {
-    #[inline(always)]
-    fn rounded(x: f64) -> f64 {
-        x
-    }
-}
-
-impl Draw for f32 {
-    #[inline(always)]
-    fn rounded(x: f64) -> f32 {
-        x as f32
-    }
-}
-
-/// What items are made of their words. No closure: it must become part of the functions that are compiled for each instruction
-/// set, however long it is.
-trait Make<T>: Copy + Sync {
-    /// Writes every item of `out`.
-    fn fill(self, words: &[u32], out: &mut [MaybeUninit<T>]);
-}
-
-/// Each item by itself.
-#[derive(Clone, Copy)]
-struct Each<F, const PER: usize>(F);
-
-impl<T, F: Fn([u32; PER]) -> T + Copy + Sync, const PER: usize> Make<T> for Each<F, PER> {
-    #[inline(always)]
-    fn fill(self, words: &[u32], out: &mut [MaybeUninit<T>]) {
-        for (item, words) in out.iter_mut().zip(words.as_chunks().0) {
-            item.write(self.0(*words));
-        }
-    }
-}
-
-/// Pairs of normal draws.
-#[derive(Clone, Copy)]
-struct Normals;
-
-impl<T: Draw> Make<[T; 2]> for Normals {
-    #[inline(always)]
-    fn fill(self, words: &[u32], out: &mut [MaybeUninit<[T; 2]>]) {
-        let (groups, words) = words.as_chunks::<2>().0.as_chunks::<ABREAST>();
-        let (items, rest) = out.as_chunks_mut::<ABREAST>();
-        for (items, words) in items.iter_mut().zip(groups) {
-            let pairs = normals_of(words);
-            for i in 0..ABREAST {
-                items[i].write([T::rounded(pairs[i][0]), T::rounded(pairs[i][1])]);
-            }
-        }
-        for (item, words) in rest.iter_mut().zip(words) {
-            let [[cosine, sine]] = normals_of(&[*words]);
-            item.write([T::rounded(cosine), T::rounded(sine)]);
-        }
-    }
-}
-
-/// Gumbel draws.
-#[derive(Clone, Copy)]
-struct Gumbels;
-
-impl<T: Draw> Make<T> for Gumbels {
-    #[inline(always)]
-    fn fill(self, words: &[u32], out: &mut [MaybeUninit<T>]) {
-        let (groups, words) = words.as_chunks::<2>().0.as_chunks::<ABREAST>();
-        let (items, rest) = out.as_chunks_mut::<ABREAST>();
-        for (items, words) in items.iter_mut().zip(groups) {
-            let draws = gumbels_of(words);
-            for i in 0..ABREAST {
-                items[i].write(T::rounded(draws[i]));
-            }
-        }
-        for (item, words) in rest.iter_mut().zip(words) {
-            let [draw] = gumbels_of(&[*words]);
-            item.write(T::rounded(draw));
-        }
-    }
-}
-
-/// The pairs of normal draws of items of two words.
-#[inline(always)]
-fn normals_of<const N: usize>(words: &[[u32; 2]; N]) -> [[f64; 2]; N] {
-    let (mut first, mut second) = ([0.0; N], [0.0; N]);
-    for i in 0..N {
-        first[i] = f64::from(uniform(words[i][0]));
-        second[i] = f64::from(uniform(words[i][1]));
-    }
-    let logs = ln(&first);
-    let (cosines, sines) = cos_sin_turns(&second);
-    let mut pairs = [[0.0; 2]; N];
-    for i in 0..N {
-        let radius = (-2.0 * logs[i]).sqrt();
-        pairs[i] = [radius * cosines[i], radius * sines[i]];
-    }
-    pairs
-}
-
-/// The Gumbel draws of items of two words.
-#[inline(always)]
-fn gumbels_of<const N: usize>(words: &[[u32; 2]; N]) -> [f64; N] {
-    let mut x = [0.0; N];
-    for i in 0..N {
-        x[i] = uniform64(words[i][0], words[i][1]);
-    }
-    for _ in 0..2 {
-        x = ln(&x);
-        for x in &mut x {
-            *x = -*x;
-        }
-    }
-    x
-}
-
 fn cipher(counter: [u32; 4], key: (u32, u32)) -> [u32; 4] {
     let [mut c0, mut c1, mut c2, mut c3] = counter;
     let (mut k0, mut k1) = key;
@@ -455,152 +331,4 @@ pub(crate) fn normals(n: usize, seed: u64) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn the_cipher_has_the_published_answers() {
-        assert_eq!(cipher([0; 4], (0, 0)), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
-        let ones = u32::MAX;
-        assert_eq!(cipher([ones; 4], (ones, ones)), [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]);
-        let pi = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
-        let answer = [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1];
-        assert_eq!(cipher(pi, (0xa4093822, 0x299f31d0)), answer);
-    }
-
-    #[test]
-    fn a_seed_of_64_bits_and_the_last_stream() {
-        let mut out = [0; 9];
-        Philox::new(81985529216486895, u32::MAX).words(0, &mut out);
-        let want = [
-            3465322582, 2130797111, 1544007342, 444711187, 3297325251, 2240255106, 3802143015, 1680925993,
-            2516531436,
-        ];
-        assert_eq!(out, want);
-    }
-
-    #[test]
-    fn draws_have_the_independent_oracle_s_values() {
-        let draws = Philox::new(5, 2);
-        let mut out = [0.0; 4];
-        draws.uniform(0, &mut out);
-        assert_eq!(out, [0.73049754, 0.21561831, 0.0012530684, 0.19243771]);
-        let mut out = [0.0; 3];
-        draws.uniform64(0, &mut out);
-        assert_eq!(out, [0.7304975789076692, 0.001253019830313895, 0.2817667627961514]);
-        let mut out = [0.0f64; 6];
-        Philox::new(9, 1).normal(&mut out);
-        let want = [
-            -0.7374545662546775,
-            -0.6043333568122958,
-            1.3369493226387523,
-            0.39354412882158213,
-            -0.5661341119904736,
-            0.8006057100822973,
-        ];
-        out.iter().zip(want).for_each(|(got, want)| assert!((got - want).abs() < 1e-14, "{got} {want}"));
-        let mut out = [0.0f64; 4];
-        Philox::new(6, 1).gumbel(0, &mut out);
-        let want = [2.123222, 1.4343346, 3.9346232, 0.45419434];
-        out.iter().zip(want).for_each(|(got, want)| assert!((got - want).abs() < 1e-6, "{got} {want}"));
-        let mut out = [0; 12];
-        Philox::new(8, 5).below(0, 10, &mut out);
-        assert_eq!(out, [8, 5, 5, 1, 3, 5, 4, 3, 7, 2, 4, 4]);
-        let want = [13, 2, 17, 10, 18, 19, 15, 8, 5, 0, 1, 7, 12, 14, 3, 6, 4, 9, 16, 11];
-        assert_eq!(Philox::new(3, 4).permutation(20), want);
-    }
-
-    #[test]
-    fn the_ends_of_the_intervals_are_never_drawn() {
-        assert_eq!((uniform(0), uniform(u32::MAX)), (0.5 / 8388608.0, 1.0 - 0.5 / 8388608.0));
-        assert!(uniform64(0, 0) > 0.0);
-        assert!(uniform64(u32::MAX, u32::MAX) < 1.0);
-        assert!(gumbels_of(&[[u32::MAX; 2]])[0] < 36.75);
-    }
-
-    #[test]
-    fn the_thread_count_does_not_show() {
-        let one = |threads: usize| {
-            let pool = crate::threads::Budget::of(threads);
-            let draws = Philox::new(1, 2);
-            pool.install(|| {
-                let mut words = vec![0; 3 * TASK + 5];
-                draws.words(3, &mut words);
-                let mut normal = vec![0.0; 2 * TASK + 3];
-                draws.normal(&mut normal);
-                let mut gumbel = vec![0.0; TASK + 1];
-                draws.gumbel(9, &mut gumbel);
-                (words, normal, gumbel)
-            })
-        };
-        let (words, normal, gumbel) = one(1);
-        assert!(
-            (one(2), one(7))
-                == ((words.clone(), normal.clone(), gumbel.clone()), (words.clone(), normal, gumbel))
-        );
-        let draws = Philox::new(1, 2);
-        assert!((3..).zip(&words).all(|(i, &w)| w == draws.word(i)));
-    }
-
-    proptest! {
-        #[test]
-        fn every_path_gives_the_words_one_by_one(
-            seed: u64, stream: u32, first in 0u64..1 << 40, len in 0usize..300
-        ) {
-            let want: Vec<u32> = (first..first + len as u64).map(|i| Philox::new(seed, stream).word(i)).collect();
-            for cpu in Cpu::choices() {
-                let draws = Philox::with_cpu(seed, stream, cpu);
-                let mut got = vec![0; len];
-                draws.words(first, &mut got);
-                prop_assert_eq!(&got, &want);
-                let mut reals = vec![0.0; len];
-                draws.uniform(first, &mut reals);
-                prop_assert!(reals.iter().zip(&want).all(|(&x, &w)| x == uniform(w)));
-                let mut wide = vec![0.0; len / 2];
-                draws.uniform64(first, &mut wide);
-                let word = |i| draws.word(i);
-                prop_assert!((first..).zip(&wide).all(|(i, &x)| x == uniform64(word(2 * i), word(2 * i + 1))));
-                let heads = (draws.first_words(len), draws.first_uniform(len));
-                prop_assert!((0..).zip(&heads.0).all(|(i, &w)| w == word(i)));
-                prop_assert!((0..).zip(&heads.1).all(|(i, &x)| x == uniform(word(i))));
-            }
-        }
-
-        #[test]
-        fn real_draws_are_the_formulas_on_every_path(seed: u64, len in 0usize..600) {
-            let draws = Philox::new(seed, 3);
-            let normal: Vec<f64> = draws.first_normal(len);
-            for (i, x) in normal.iter().enumerate() {
-                let [u, v] = [0, 1].map(|k| f64::from(uniform(draws.word((i as u64 & !1) + k))));
-                let angle = std::f64::consts::TAU * v;
-                let turned = if i.is_multiple_of(2) { libm::cos(angle) } else { libm::sin(angle) };
-                let want = libm::sqrt(-2.0 * libm::log(u)) * turned;
-                prop_assert!((x - want).abs() <= 1e-14, "{} {} {}", i, x, want);
-            }
-            let gumbel: Vec<f64> = draws.first_gumbel(len);
-            for (i, x) in gumbel.iter().enumerate() {
-                let [high, low] = [0, 1].map(|k| draws.word(2 * i as u64 + k));
-                prop_assert_eq!(x.to_bits(), (-libm::log(-libm::log(uniform64(high, low)))).to_bits());
-            }
-            for cpu in Cpu::choices() {
-                let draws = Philox::with_cpu(seed, 3, cpu);
-                let bits = |x: Vec<f64>| x.into_iter().map(f64::to_bits).collect::<Vec<_>>();
-                prop_assert_eq!(bits(draws.first_normal(len)), bits(normal.clone()));
-                prop_assert_eq!(bits(draws.first_gumbel(len)), bits(gumbel.clone()));
-                prop_assert_eq!(draws.first_normal::<f32>(len), normal.iter().map(|&x| x as f32).collect::<Vec<_>>());
-            }
-        }
-
-        #[test]
-        fn any_part_of_a_stream_is_that_part(seed: u64, first in 0u64..1000, len in 0usize..600) {
-            let draws = Philox::new(seed, 1);
-            let mut all = vec![0.0f64; 1600];
-            draws.gumbel(0, &mut all);
-            let mut part = vec![0.0; len];
-            draws.gumbel(first, &mut part);
-            prop_assert_eq!(&part[..], &all[first as usize..first as usize + len]);
-            prop_assert!((0..1600).all(|i| draws.gumbel_at(i).to_bits() == all[i as usize].to_bits()));
-        }
-    }
-}
+mod tests;

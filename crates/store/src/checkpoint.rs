@@ -17,6 +17,7 @@ pub mod expand;
 pub mod journal;
 pub mod merge;
 pub mod output;
+pub mod packed;
 pub mod side;
 pub mod tasks;
 pub mod updates;

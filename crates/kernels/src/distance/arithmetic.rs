@@ -181,9 +181,9 @@ mod avx2 {
         ($t:ident, $name:ident, $term:ident) => {
             #[target_feature(enable = "avx2")]
             pub fn $name(x: &[[$t; LANES]], y: &[[$t; LANES]], lanes: &mut [f64; LANES]) {
+                let [low, high] = [lanes.as_ptr(), lanes[4..].as_ptr()];
                 // SAFETY: eight lanes are two registers.
-                let mut sums =
-                    unsafe { [_mm256_loadu_pd(lanes.as_ptr()), _mm256_loadu_pd(lanes.as_ptr().add(4))] };
+                let mut sums = unsafe { [_mm256_loadu_pd(low), _mm256_loadu_pd(high)] };
                 for (x, y) in x.iter().zip(y) {
                     let (x, y) = (wide(x), wide(y));
                     for half in 0..2 {
