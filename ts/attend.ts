@@ -8,7 +8,7 @@ import { realpath } from 'node:fs/promises'
 import { relative, resolve, sep } from 'node:path'
 import { fromNative, TamisError } from './errors.js'
 import { type NativeJob, native } from './native.js'
-import type { NativeState } from './native-files.js'
+import type { NativeCorpus, NativeState } from './native-files.js'
 import { checkSignal } from './options.js'
 
 const PROGRESS_MS = 100
@@ -60,6 +60,33 @@ export abstract class AttendedRun<Progress> {
       `${failure.message}; its finished parts are kept in ${kept}: the same call with resume (--resume) goes on from them`,
       { cause },
     )
+  }
+
+  /**
+   * Takes hold of the state of runs on an output; whether what lies there may be replaced.
+   * @param on - what the result depends on: options, and the corpora and files that are read
+   */
+  async claim(
+    output: string,
+    on: { options: Record<string, unknown>; corpora?: NativeCorpus[]; files?: readonly string[] },
+    how: { resume: boolean; force: boolean },
+  ): Promise<boolean> {
+    const lines = Object.entries(on.options).map(
+      ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
+    )
+    const { corpora = [], files = [] } = on
+    this.state = await native.openState(output, lines.join('\n'), corpora, files, how.resume)
+    // What lies there may be this very run's, cut short while it was being put in place.
+    return how.force || this.state.hasCommitMark()
+  }
+
+  /** Puts the output in place with `commit`, and clears what the run would have gone on from. */
+  async settle(commit: () => Promise<string>): Promise<string> {
+    await this.state?.markCommit()
+    const path = await commit()
+    await this.state?.finish()
+    this.state = undefined
+    return path
   }
 
   /** Removes a state from which nobody will go on. */

@@ -250,7 +250,7 @@ test('the page of weights says what became of them', async (t) => {
     'Layer 0',
     'Layer 29',
     'The 20 largest of 121 tensors.',
-    'How far each model lies from the base.',
+    'The norm of each model',
     'models/maths',
     'models/law/model.safetensors',
     'merged/model.safetensors',

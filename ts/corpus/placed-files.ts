@@ -20,7 +20,7 @@ import {
 } from './select-files.js'
 import type { FileSelectionOptions, SelectionPass, SelectionPlan } from './select-files-options.js'
 
-/** All records, with the numbers that were asked for. @hidden */
+/** All records, and how many are kept. @hidden */
 export interface Pool {
   run: FileRun<SelectionPass>
   places: NativePlaces

@@ -61,12 +61,7 @@ export async function openPlaces<Pass extends string>(
       )
     }
   }
-  const lines = Object.entries(fingerprint).map(
-    ([name, value]) => `${name}: ${JSON.stringify(value) ?? 'default'}`,
-  )
-  run.state = await native.openState(path, lines.join('\n'), corpora, files, plan.resume)
-  // What lies there may be this very run's, cut short while it was being put in place.
-  const force = plan.force || run.state.hasCommitMark()
+  const force = await run.claim(path, { options: fingerprint, corpora, files }, plan)
   if (side !== undefined) checkSideFile(side.name, side.path, force, side.endings)
   return { output: run.hold(await native.openOutput(path, folder, force)), force }
 }
@@ -84,10 +79,10 @@ export async function commit<Pass extends string>(
   manifest: Record<string, unknown>,
 ): Promise<string> {
   run.check()
-  await run.state?.markCommit()
-  const path = await native.commitWritten(written, `${JSON.stringify(manifest, null, 2)}\n`, run.job)
-  run.committed()
-  await run.state?.finish()
-  run.state = undefined
-  return path
+  return run.settle(async () => {
+    const json = `${JSON.stringify(manifest, null, 2)}\n`
+    const path = await native.commitWritten(written, json, run.job)
+    run.committed()
+    return path
+  })
 }

@@ -77,10 +77,6 @@ ${showOptions(options)}
         'Change',
         'The norm of the update that was written, as a share of the norm of the same weights in the base.',
       ],
-      models.length > 1 && [
-        'Shortening',
-        'Where updates point in different directions they cancel, and the merged one is shorter than each of them.',
-      ],
     ],
   }
 }
@@ -257,7 +253,7 @@ function showModels({ models, tensors }: WeightsReport, plotting: Plotting): Mar
   const rows = models.map((name, m) => ({ name, value: norm(tensors, (one) => one.updates[m] ?? 0) }))
   const measure: Measure = { head: 'Norm', axis: 'Norm of the update', note: '', share: false, of: () => 0 }
   return html`<section id="models"><h2>Models</h2>
-<p class="note">How far each model lies from the base. The line is the update that was written: ${formatSignificant(written)}.</p>
+<p class="note">The norm of each model's update. The line is the update that was written: ${formatSignificant(written)}. It is shorter where updates point in different directions and cancel.</p>
 <figure>${drawBars(rows.slice(0, MOST_ROWS), measure, 'each model', plotting, written)}</figure>
 ${models.length > MOST_ROWS && html`<p class="note">The first ${MOST_ROWS} of ${formatPlural(models.length, 'model')}.</p>`}
 </section>`

@@ -162,15 +162,11 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
   ): Promise<{ output: NativeOutput; state: NativeState }> {
     await checkApart(this.out, inputs)
     this.check()
-    const lines = Object.entries({ tamis: native.version(), method, ...options }).map(
-      ([name, value]) => `${name}: ${JSON.stringify(value)}`,
-    )
-    const paths = inputs.map((input) => input.path)
-    this.state = await native.openState(this.out, lines.join('\n'), [], paths, this.#resume)
-    // What lies there may be this very run's, cut short while it was being put in place.
-    const force = this.#force || this.state.hasCommitMark()
+    const files = inputs.map((input) => input.path)
+    const on = { options: { tamis: native.version(), method, ...options }, files }
+    const force = await this.claim(this.out, on, { resume: this.#resume, force: this.#force })
     const output = this.#hold(await native.openOutput(this.out, !this.oneFile, force))
-    return { output, state: this.state }
+    return { output, state: this.state as NativeState }
   }
 
   /** One operation; its result, if it is an output, goes if the call fails later. */
@@ -222,11 +218,12 @@ export class WeightsRun extends AttendedRun<WeightsProgress> {
       models,
       tensors: written.changes(),
     }
-    await this.state?.markCommit()
-    const path = await native.commitWeights(written, `${JSON.stringify(manifest, null, 2)}\n`, this.job)
-    this.#held = []
-    await this.state?.finish()
-    this.state = undefined
+    const path = await this.settle(async () => {
+      const json = `${JSON.stringify(manifest, null, 2)}\n`
+      const place = await native.commitWeights(written, json, this.job)
+      this.#held = []
+      return place
+    })
     return {
       files: outputs.map((file) => file.path),
       bytes: outputs.reduce((sum, file) => sum + file.bytes, 0),
