@@ -1,8 +1,9 @@
-//! Logarithms, sines and cosines of several numbers side by side.
+//! Logarithms, exponentials, error functions, sines and cosines of several numbers side by side.
 //!
 //! Every number goes through the same additions, products and divisions whatever its value, so that a loop over an array becomes
 //! vector instructions, and the bits are the same alone, in an array and on every processor. Reductions and coefficients are those of fdlibm
-//! (Sun Microsystems, 1993). Cost: some twenty operations a number, of which a division for a logarithm.
+//! (Sun Microsystems, 1993); those in float32 are fits of their own. Cost: some twenty operations a number, of which a division for a logarithm
+//! or an error function.
 
 const EXPONENT: u64 = 0x3ff << 52;
 /// Added to a number below 2^51 it leaves the nearest integer, ties to even, in the low bits.
@@ -109,6 +110,93 @@ fn cos_sin_of(turns: f64) -> (f64, f64) {
     (f64::from_bits(over ^ ((quarter + 1) & 2) << 62), f64::from_bits(own ^ (quarter & 2) << 62))
 }
 
+/// The exponentials of float32 numbers, each within 1.2e-7 of itself; 0 where they fall below the normal numbers, infinite where they pass
+/// the largest, NaN of NaN.
+///
+/// ```
+/// let e = tamis_kernels::elementary::exp(&[0.0, 1.0, f32::NEG_INFINITY]);
+/// assert_eq!(e, [1.0, std::f32::consts::E, 0.0]);
+/// ```
+#[inline(always)]
+pub fn exp<const N: usize>(x: &[f32; N]) -> [f32; N] {
+    let mut out = [0.0; N];
+    for i in 0..N {
+        out[i] = exp_of(x[i]);
+    }
+    out
+}
+
+#[inline(always)]
+fn exp_of(x: f32) -> f32 {
+    /// The logarithms of the least normal and of the largest number.
+    const LEAST: f32 = -87.336_55;
+    const LARGEST: f32 = 88.722_84;
+    /// Added to a small number it leaves the nearest integer in the low bits.
+    const ROUND: f32 = 1.5 * (1u32 << 23) as f32;
+    /// ln 2 in two parts, of which products with small integers are exact with the first.
+    const HIGH: f32 = 0.693_359_4;
+    const LOW: f32 = -2.121_944_4e-4;
+    let inside = if x > LARGEST { LARGEST } else { x };
+    let inside = if inside < LEAST { LEAST } else { inside };
+    let shifted = inside * std::f32::consts::LOG2_E + ROUND;
+    let power = shifted - ROUND;
+    let r = (inside - power * HIGH) - power * LOW;
+    // e^r - 1 - r over r^2, by Chebyshev's points on [-ln 2 / 2, ln 2 / 2].
+    let p = r * 1.393_365_2e-3 + 8.363_182e-3;
+    let p = p * r + 4.166_646_7e-2;
+    let p = p * r + 0.166_665_76;
+    let p = p * r + 0.5;
+    let y = p * (r * r) + r + 1.0;
+    // In two steps: 2^128 is no number of its own.
+    let power = (shifted.to_bits() << 9) as i32 >> 9;
+    let half = power >> 1;
+    let [a, b] = [half, power - half].map(|power| f32::from_bits(((power + 127) as u32) << 23));
+    let y = y * a * b;
+    let y = if x < LEAST { 0.0 } else { y };
+    if x > LARGEST { f32::INFINITY } else { y }
+}
+
+/// The error functions of float32 numbers, each within 4e-7 of itself.
+///
+/// ```
+/// assert_eq!(tamis_kernels::elementary::erf(&[0.0, 4.0, -5.0]), [0.0, 1.0, -1.0]);
+/// ```
+#[inline(always)]
+pub fn erf<const N: usize>(x: &[f32; N]) -> [f32; N] {
+    let mut out = [0.0; N];
+    for i in 0..N {
+        out[i] = erf_of(x[i]);
+    }
+    out
+}
+
+#[inline(always)]
+fn erf_of(x: f32) -> f32 {
+    /// From here on it rounds to 1.
+    const END: f32 = 3.92;
+    /// erf x / x as a ratio of polynomials of x^2, by least squares in Chebyshev's points of [0, END].
+    const OVER: [f32; 6] = [
+        std::f32::consts::FRAC_2_SQRT_PI,
+        0.189_582_11,
+        5.264_171_2e-2,
+        3.730_977_4e-3,
+        2.842_309_8e-4,
+        2.057_987_3e-6,
+    ];
+    const UNDER: [f32; 6] = [1.0, 0.501_345_63, 0.113_770_21, 1.489_955e-2, 1.154_385_5e-3, 3.813_971e-5];
+    let inside = if x > END { END } else { x };
+    let inside = if inside < -END { -END } else { inside };
+    let z = inside * inside;
+    let [mut over, mut under] = [OVER[5], UNDER[5]];
+    for i in (0..5).rev() {
+        over = over * z + OVER[i];
+        under = under * z + UNDER[i];
+    }
+    let y = inside * over / under;
+    let y = if x > END { 1.0 } else { y };
+    if x < -END { -1.0 } else { y }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +223,22 @@ mod tests {
             let [got, other] = ln(&[x, 2.0]);
             prop_assert_eq!(got.to_bits(), libm::log(x).to_bits());
             prop_assert_eq!(other, std::f64::consts::LN_2);
+        }
+
+        #[test]
+        fn exponentials_are_near(x in prop_oneof![-87.33f32..88.72, -1.0f32..1.0]) {
+            let [got, zero, infinite, nan] = exp(&[x, -87.34, 88.73, f32::NAN]);
+            let want = libm::exp(f64::from(x));
+            prop_assert!((f64::from(got) / want - 1.0).abs() < 1.5e-7, "{} {}", got, want);
+            prop_assert!(zero == 0.0 && infinite == f32::INFINITY && nan.is_nan());
+        }
+
+        #[test]
+        fn error_functions_are_near(x in prop_oneof![-5.0f32..5.0, -1e-3f32..1e-3]) {
+            let [got, minus, nan] = erf(&[x, -x, f32::NAN]);
+            let want = libm::erf(f64::from(x));
+            prop_assert!((f64::from(got) - want).abs() <= 4.5e-7 * want.abs(), "{} {}", got, want);
+            prop_assert!(minus == -got && nan.is_nan());
         }
 
         #[test]

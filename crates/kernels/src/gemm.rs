@@ -16,12 +16,13 @@ use std::ops::RangeInclusive;
 const BANDS: usize = 16;
 const ROWS: RangeInclusive<usize> = 16..=256;
 
-/// A row-major matrix, [rows, columns], taken as it is or transposed.
+/// A row-major matrix, [rows, columns], its rows `stride` items apart, taken as it is or transposed.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<'a, T> {
     pub data: &'a [T],
     pub rows: usize,
     pub columns: usize,
+    pub stride: usize,
     pub transposed: bool,
 }
 
@@ -30,7 +31,16 @@ impl<'a, T> Matrix<'a, T> {
     /// If the data have another shape.
     pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
         assert_eq!(data.len(), rows * columns, "a matrix of another shape");
-        Matrix { data, rows, columns, transposed: false }
+        Matrix { data, rows, columns, stride: columns, transposed: false }
+    }
+
+    /// Columns of a wider matrix: `data` begin with the first row's.
+    ///
+    /// # Panics
+    /// If the last row passes the data's end.
+    pub fn strided(data: &'a [T], rows: usize, columns: usize, stride: usize) -> Self {
+        assert!(columns <= stride && data.len() >= reach(rows, columns, stride), "a matrix of another shape");
+        Matrix { data, rows, columns, stride, transposed: false }
     }
 
     /// The matrix turned over its diagonal.
@@ -39,9 +49,48 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     fn view(&self) -> MatRef<'a, T> {
-        let view = MatRef::from_row_major_slice(self.data, self.rows, self.columns);
+        let view = MatRef::from_row_major_slice_with_stride(self.data, self.rows, self.columns, self.stride);
         if self.transposed { view.transpose() } else { view }
     }
+}
+
+/// Items from the first of a matrix to behind its last.
+fn reach(rows: usize, columns: usize, stride: usize) -> usize {
+    if rows == 0 { 0 } else { (rows - 1) * stride + columns }
+}
+
+/// Where a product goes: rows of `columns` items, `stride` items apart.
+#[derive(Debug)]
+pub struct Target<'a, T> {
+    pub data: &'a mut [T],
+    pub stride: usize,
+    /// Whether it is added to what lies there.
+    pub add: bool,
+}
+
+/// Writes `factor * A B`, on the calling thread.
+///
+/// # Panics
+/// If the shapes do not fit.
+///
+/// ```
+/// use tamis_kernels::gemm::{Matrix, Target, multiply_into};
+/// let (a, mut out) = (Matrix::new(&[1.0f32, 2.0], 1, 2), [1.0]);
+/// multiply_into(a, a.transpose(), 2.0, Target { data: &mut out, stride: 1, add: true });
+/// assert_eq!(out, [11.0]);
+/// ```
+pub fn multiply_into<T: Item>(a: Matrix<'_, T>, b: Matrix<'_, T>, factor: T, to: Target<'_, T>) {
+    let (a, b) = (a.view(), b.view());
+    let (rows, columns) = (a.nrows(), b.ncols());
+    assert_eq!(a.ncols(), b.nrows(), "matrices that do not fit");
+    assert!(
+        columns <= to.stride && to.data.len() >= reach(rows, columns, to.stride),
+        "a target of another shape"
+    );
+    let accumulate = if to.add { Accum::Add } else { Accum::Replace };
+    // faer's own form for strided rows takes the strides for each other.
+    let out = MatMut::from_column_major_slice_with_stride_mut(to.data, columns, rows, to.stride);
+    matmul(out.transpose_mut(), accumulate, a, b, factor, Par::Seq);
 }
 
 /// `base + factor * A B`, row-major; without a base `factor * A B`.
@@ -114,6 +163,25 @@ mod tests {
         let (a, b) = (round(normal(m * k, 1)), round(normal(k * n, 2)));
         let run = || multiply(Matrix::new(&a, m, k), Matrix::new(&b, k, n), 1.0, None, &Job::default());
         on_any_budget(|| run().unwrap());
+    }
+
+    #[test]
+    fn a_part_of_a_wider_matrix_is_multiplied_in_place() {
+        let (a, b) = (normal(3 * 5, 1), normal(4 * 7, 2));
+        let part = |x: &[f64], rows: usize, columns: usize, stride: usize| -> Vec<f64> {
+            (0..rows).flat_map(|i| x[i * stride + 1..][..columns].to_vec()).collect()
+        };
+        let (own_a, own_b) = (part(&a, 3, 4, 5), part(&b, 4, 2, 7));
+        let want = naive(&Matrix::new(&own_a, 3, 4), &Matrix::new(&own_b, 4, 2), 2.0, Some(&[1.0; 6]));
+        let mut out = vec![1.0; 3 * 3];
+        let to = Target { data: &mut out[1..], stride: 3, add: true };
+        multiply_into(Matrix::strided(&a[1..], 3, 4, 5), Matrix::strided(&b[1..], 4, 2, 7), 2.0, to);
+        for i in 0..3 {
+            assert_eq!(out[i * 3], 1.0);
+            for j in 0..2 {
+                assert!((out[i * 3 + 1 + j] - want[i * 2 + j]).abs() < 1e-12);
+            }
+        }
     }
 
     #[test]
