@@ -9,6 +9,7 @@ pub mod dedup;
 pub mod error;
 mod failpoint;
 mod fs;
+pub mod gguf;
 mod hash;
 pub mod input;
 mod json;
