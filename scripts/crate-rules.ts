@@ -1,12 +1,12 @@
 /** The rule of the house for crates/, checked by machine. */
 import { crates } from './crates.js'
 
-/** What each crate may depend on among its own: node -> nn, gpu, store -> kernels, and nothing else. */
+/** What each crate may depend on among its own: node -> nn, gpu, store -> kernels, and nothing else but nn -> store, whose files models are. */
 const MAY_DEPEND_ON: Record<string, readonly string[]> = {
   'tamis-kernels': [],
   'tamis-gpu': ['tamis-kernels'],
   'tamis-store': ['tamis-kernels'],
-  'tamis-nn': ['tamis-kernels'],
+  'tamis-nn': ['tamis-kernels', 'tamis-store'],
   'tamis-node': ['tamis-kernels', 'tamis-gpu', 'tamis-store', 'tamis-nn'],
 }
 

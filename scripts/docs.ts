@@ -18,6 +18,8 @@ const COMMANDS = [
   ['weights', 'merge'],
   ['weights', 'compare'],
   ['mix'],
+  ['embed'],
+  ['score'],
   ['ngrams', 'count'],
   ['ngrams', 'merge'],
   ['ngrams', 'show'],

@@ -218,6 +218,8 @@ export interface NativeFiles {
       buckets: number
       /** Add score and source to the records, under these names of the tables. */
       addScores: string[] | undefined
+      /** Add the losses of {@link NativeModels.chooseScored} in place of them. */
+      addLosses?: boolean
       examples: number
       threads: number | undefined
     },

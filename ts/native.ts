@@ -18,6 +18,7 @@ import type { NativeGroups } from './native-groups.js'
 import type { NativeLinear } from './native-linear.js'
 import type { NativeLosses } from './native-losses.js'
 import type { NativeMasked } from './native-masked.js'
+import type { NativeModels } from './native-models.js'
 import type { NativeSignals } from './native-signals.js'
 import type { NativeWeights } from './native-weights.js'
 import type { NativeWeightsFiles } from './native-weights-files.js'
@@ -47,6 +48,7 @@ export interface Native
     NativeLinear,
     NativeLosses,
     NativeMasked,
+    NativeModels,
     NativeGroups,
     NativeCodes,
     NativeDiversity,

@@ -8,10 +8,12 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { dedupCommand } from './dedup.js'
 import { doctorCommand } from './doctor.js'
+import { embedCommand } from './embed.js'
 import { EXIT_STATUS, exitStatus, explain } from './failures.js'
 import { mixCommand } from './mix.js'
 import { ngramsCommand } from './ngrams.js'
 import { recipesCommand } from './recipes.js'
+import { scoreCommand } from './score.js'
 import { selectCommand } from './select.js'
 import { tolerateClosedOutput } from './terminal.js'
 import { weightsCommand } from './weights.js'
@@ -32,6 +34,8 @@ export function buildProgram(words: readonly string[]): Command {
     .addHelpText('after', EXIT_NOTES)
   program.addCommand(selectCommand(words))
   program.addCommand(dedupCommand(words))
+  program.addCommand(embedCommand(words))
+  program.addCommand(scoreCommand(words))
   program.addCommand(weightsCommand(words))
   program.addCommand(mixCommand(words))
   program.addCommand(ngramsCommand())

@@ -6,6 +6,7 @@
 mod corpus;
 mod counts;
 mod dedup;
+mod mapped;
 mod output;
 mod passes;
 mod state;
@@ -17,7 +18,7 @@ mod write;
 use crate::failure::Failure;
 
 /// What is left of a handle that was closed or used up.
-fn gone(what: &str) -> Failure {
+pub(crate) fn gone(what: &str) -> Failure {
     Failure::range(format!("the {what} was closed"))
 }
 

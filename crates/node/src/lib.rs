@@ -20,6 +20,7 @@ mod kernels;
 mod linear;
 mod losses;
 mod masked;
+mod models;
 mod process;
 mod rounds;
 mod signals;

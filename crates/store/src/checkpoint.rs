@@ -292,7 +292,7 @@ fn read_index(path: &Path) -> Result<(serde_json::Map<String, serde_json::Value>
 }
 
 /// A file that must not be larger than `most`.
-pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+pub fn read_bounded(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let about = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
     if about.len() > most {
         return Err(Error::format(

@@ -70,7 +70,7 @@ fn select(folder: &Path, out: &str, seed: u64) -> Result<u64, Error> {
     let mut scored = score_ngrams(inputs, shards, read, &table, &score, None, Some(&state), &job)?;
     write_scores(&folder.join("scores.parquet"), inputs, &scored, &[String::new()], &state, true, &job)?;
     let chosen = scored.choose(&[budget], 2)?;
-    let write = WriteOptions { order: ORDER, buckets: BUCKETS, add_scores: None, examples: 2, threads: None };
+    let write = WriteOptions { order: ORDER, buckets: BUCKETS, add: None, examples: 2, threads: None };
     write_chosen(inputs, read, &chosen, Some(&mut output), &write, None, &job)?;
     output.commit(&format!("{{\"tamis\":\"{seed}\"}}"))?;
     state.finish()?;

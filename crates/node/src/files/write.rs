@@ -16,6 +16,8 @@ pub struct WriteOptions {
     pub ngrams: u32,
     pub buckets: u32,
     pub add_scores: Option<Vec<String>>,
+    /// In place of them: add losses.
+    pub add_losses: Option<bool>,
     pub examples: u32,
     pub threads: Option<u32>,
 }
@@ -143,7 +145,10 @@ pub fn write_chosen<'env>(
         let options = write::WriteOptions {
             order: options.ngrams,
             buckets: options.buckets,
-            add_scores: options.add_scores,
+            add: match options.add_losses {
+                Some(true) => Some(write::Add::Losses),
+                _ => options.add_scores.map(write::Add::Weights),
+            },
             examples: options.examples as usize,
             threads: options.threads.map(|n| n as usize),
         };

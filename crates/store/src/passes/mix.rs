@@ -78,7 +78,7 @@ pub fn write_mixture(
     let spool = Spool::create(state)?;
     let path = spool.folder.join(if is_text { "records.txt" } else { "records.jsonl" });
     let mut decoded = Output::file(&path, false)?;
-    let options = WriteOptions { order: 1, buckets: 1, add_scores: None, examples: 0, threads };
+    let options = WriteOptions { order: 1, buckets: 1, add: None, examples: 0, threads };
     write_chosen(inputs, read, &chosen, Some(&mut decoded), &options, None, job)?;
     decoded.commit("{\"tamis\":\"mixing\"}")?;
 

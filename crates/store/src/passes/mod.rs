@@ -13,6 +13,7 @@ pub mod examples;
 pub mod features;
 mod gather;
 pub mod heap;
+pub mod map;
 pub mod mix;
 pub mod places;
 pub mod rate;

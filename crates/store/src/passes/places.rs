@@ -375,6 +375,20 @@ impl Places {
         Ok(Chosen { picks, kept: vec![rows.len() as u64] })
     }
 
+    /// All records, each with its score and the tokens that this is of.
+    ///
+    /// # Errors
+    /// `ERR_TAMIS_RANGE` for another number of scores than records.
+    pub fn choose_all(&self, scored: &[(f64, u32)]) -> Result<Chosen, Error> {
+        self.check_scores(scored.len())?;
+        let pick = |(row, &(score, tokens)): (usize, &(f64, u32))| Pick {
+            candidate: Candidate { tokens, ..self.candidate(row, score, score) },
+            table: Some(0),
+        };
+        let picks = scored.iter().enumerate().map(pick).collect();
+        Ok(Chosen { picks, kept: vec![scored.len() as u64] })
+    }
+
     /// The records at these places, ascending; those of `shown` among them get the score 1, the others 0, and what of `shown` is not
     /// among them is read with them as misses are.
     ///

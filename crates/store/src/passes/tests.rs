@@ -10,7 +10,7 @@ use super::count::{CountOptions, count_ngrams};
 use super::heap::{Budget, Unit};
 use super::score::{ScoreOptions, Scored, score_ngrams};
 use super::weights::{each_weight, write_scores};
-use super::write::{EXAMPLE_CHARACTERS, WriteOptions, Written, write_chosen};
+use super::write::{Add, EXAMPLE_CHARACTERS, WriteOptions, Written, write_chosen};
 use crate::atomic::Output;
 use crate::block::plan_shards;
 use crate::input::Input;
@@ -153,7 +153,8 @@ fn choose(inputs: &[Input], read: &ReadOptions, amounts: &[u64]) -> Chosen {
 
 fn write_options(add_scores: Option<&[&str]>) -> WriteOptions {
     let add_scores = add_scores.map(|names| names.iter().map(|name| name.to_string()).collect());
-    WriteOptions { order: ORDER, buckets: BUCKETS, add_scores, examples: 3, threads: None }
+    let add = add_scores.map(Add::Weights);
+    WriteOptions { order: ORDER, buckets: BUCKETS, add, examples: 3, threads: None }
 }
 
 /// Writes a choice as one file (a name with an ending) or a folder.

@@ -31,12 +31,21 @@ pub struct WriteOptions {
     /// The longest n-gram of those that are counted.
     pub order: u32,
     pub buckets: u32,
-    /// Added to every record, if asked for: the names of the tables; a single one needs none.
-    pub add_scores: Option<Vec<String>>,
+    /// What is added to every record, if anything is.
+    pub add: Option<Add>,
     /// How many examples to gather of each kind.
     pub examples: usize,
     /// At most so many threads of the pool.
     pub threads: Option<usize>,
+}
+
+/// What is added to records.
+#[derive(Debug, Clone)]
+pub enum Add {
+    /// Log weights, with and without noise, and where the record came from; of several tables, by these names, the one that took it.
+    Weights(Vec<String>),
+    /// A model's mean loss (the score), its exponential, and of how many tokens it is.
+    Losses,
 }
 
 /// What was written.
@@ -90,7 +99,7 @@ pub fn write_chosen(
 ) -> Result<Written, Error> {
     let picks = &chosen.picks;
     let shown = Shown::new(picks, options.examples);
-    let added = options.add_scores.as_deref().map(Added::new);
+    let added = options.add.as_ref().map(Added::new);
     let no_columns = added.as_ref().map(|added| added.columns("", &[])).transpose()?;
     let shape = || shape_of(inputs, read, picks, job);
     let forms = output
@@ -322,27 +331,39 @@ fn shape_of(inputs: &[Input], read: &ReadOptions, picks: &[Pick], job: &Job) -> 
 }
 
 /// The columns that are added to every record.
-struct Added {
-    tables: Arc<Vec<String>>,
+enum Added {
+    Weights(Arc<Vec<String>>),
+    Losses,
 }
 
 impl Added {
-    fn new(tables: &[String]) -> Self {
-        Added { tables: Arc::new(tables.to_vec()) }
+    fn new(add: &Add) -> Self {
+        match add {
+            Add::Weights(tables) => Added::Weights(Arc::new(tables.clone())),
+            Add::Losses => Added::Losses,
+        }
     }
 
     /// The values of those of the picks that are kept.
     fn columns(&self, source: &str, picks: &[Pick]) -> Result<Columns, Error> {
         let kept: Vec<&Pick> = picks.iter().filter(|pick| pick.table.is_some()).collect();
         let mut columns = Columns::default();
-        columns.push("log_weight", Values::F64(kept.iter().map(|pick| pick.candidate.score).collect()))?;
+        let scores: Vec<f64> = kept.iter().map(|pick| pick.candidate.score).collect();
+        let Added::Weights(tables) = self else {
+            columns.push("perplexity", Values::F64(scores.iter().map(|loss| loss.exp()).collect()))?;
+            columns.push("loss", Values::F64(scores))?;
+            let tokens = kept.iter().map(|pick| pick.candidate.tokens.into());
+            columns.push("tokens", Values::U64(tokens.collect()))?;
+            return Ok(columns);
+        };
+        columns.push("log_weight", Values::F64(scores))?;
         columns.push("perturbed", Values::F64(kept.iter().map(|pick| pick.candidate.key).collect()))?;
         columns.push("source", Values::Named(Arc::new(vec![source.to_owned()]), vec![0; kept.len()]))?;
         columns.push("record", Values::U64(kept.iter().map(|pick| pick.candidate.ordinal).collect()))?;
-        if self.tables.len() > 1 {
+        if tables.len() > 1 {
             columns.push(
                 "target",
-                Values::Named(self.tables.clone(), kept.iter().filter_map(|pick| pick.table).collect()),
+                Values::Named(tables.clone(), kept.iter().filter_map(|pick| pick.table).collect()),
             )?;
         }
         Ok(columns)

@@ -13,6 +13,7 @@
 pub(crate) mod columns;
 mod npy;
 mod tensors;
+pub mod write;
 
 use crate::block::{Block, BlockReader, Scratch, Start, plan_shards};
 use crate::error::Error;
