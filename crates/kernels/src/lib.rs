@@ -46,6 +46,7 @@ pub mod ngrams;
 pub mod noise;
 pub mod normalize;
 pub mod paired;
+pub mod panels;
 pub mod permute;
 pub mod philox;
 pub mod pointwise;

@@ -2,16 +2,21 @@
 //!
 //! `softmax(q k^T / sqrt(width)) v` for each head; heads of keys and values are shared by `heads / groups` heads of queries each. Queries go in
 //! blocks, so that the scores of a block fit the cache. Cost: `2 * length^2 * width` multiply-adds a text and head (half of it
-//! where attention is causal), `64 * length` floats of memory a thread.
+//! where attention is causal), `48 * length` scores and a head's keys and values of memory a thread.
 
 use crate::linear::Spread;
 use std::ops::Range;
 use tamis_kernels::cpu::Cpu;
 use tamis_kernels::gemm::{Matrix, Target, multiply_into};
 use tamis_kernels::normalize::softmax;
+use tamis_kernels::panels::{self, Columns, LANES, Panel, Rows, multiply_panel, worth_packing};
 
-/// Queries whose scores are made at a time.
-const BLOCK: usize = 64;
+/// Queries of a piece, which packs keys and values for itself.
+const BLOCK: usize = 256;
+/// Queries whose scores are made at a time: they stay in the cache.
+const QUERIES: usize = 48;
+/// From so many queries on packing pays.
+const FEW: usize = 12;
 
 /// How a layer's heads are laid out in rows of `[queries | keys | values]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,24 +96,120 @@ fn block(
     length: usize,
     out: &mut [f32],
 ) {
-    let (width, outputs) = (heads.width, heads.outputs());
-    let count = out.len() / outputs;
+    let count = out.len() / heads.outputs();
+    // Packing pays by the number of queries, and needs heads of whole panels.
+    let packed = worth_packing(Cpu::current()) && count >= FEW && heads.width.is_multiple_of(LANES);
     let seen = if heads.causal { first + count } else { length };
-    let scale = 1.0 / (width as f32).sqrt();
-    let mut scores = vec![0.0; count * seen];
-    for head in 0..heads.heads {
-        let group = head / (heads.heads / heads.groups);
-        let to = Target { data: &mut scores, stride: seen, add: false };
-        let keys = keys.head(group, width, seen).transpose();
-        multiply_into(queries.head(head, width, count), keys, 1.0, to);
-        for (i, row) in scores.chunks_exact_mut(seen).enumerate() {
-            let visible = if heads.causal { first + i + 1 } else { seen };
+    let mut memory = Memory::default();
+    for group in 0..heads.groups {
+        if packed {
+            memory.pack(keys, values, group, heads.width, seen);
+        }
+        let shared = heads.heads / heads.groups;
+        for head in group * shared..(group + 1) * shared {
+            for from in (0..count).step_by(QUERIES) {
+                let rows = QUERIES.min(count - from);
+                let head = Head { heads, head, group, first: first + from, from, rows, length };
+                match packed {
+                    true => head.packed(queries, &mut memory, out),
+                    false => head.plain(queries, keys, values, &mut memory.scores, out),
+                }
+            }
+        }
+    }
+}
+
+/// What a block of queries works in.
+#[derive(Debug, Default)]
+struct Memory {
+    scores: Vec<f32>,
+    keys: Vec<f32>,
+    /// Panels of sixteen numbers of all values each.
+    values: Vec<f32>,
+}
+
+impl Memory {
+    fn pack(&mut self, keys: Part<'_>, values: Part<'_>, group: usize, width: usize, seen: usize) {
+        self.keys.resize(panels::size(width, seen), 0.0);
+        panels::pack(&keys.data[group * width..], keys.stride, width, seen, &mut self.keys);
+        self.values.resize(seen * width, 0.0);
+        for (i, panel) in self.values.chunks_exact_mut(seen * LANES).enumerate() {
+            for (row, step) in panel.chunks_exact_mut(LANES).enumerate() {
+                let at = row * values.stride + group * width + i * LANES;
+                step.copy_from_slice(&values.data[at..at + LANES]);
+            }
+        }
+    }
+}
+
+/// Some queries of one head.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    heads: Heads,
+    head: usize,
+    group: usize,
+    /// The position of the first query, and its row in the block.
+    first: usize,
+    from: usize,
+    rows: usize,
+    length: usize,
+}
+
+impl Head {
+    fn seen(&self) -> usize {
+        if self.heads.causal { self.first + self.rows } else { self.length }
+    }
+
+    /// Makes shares of scores, [rows, seen] with rows `stride` apart.
+    fn shares(&self, scores: &mut [f32], stride: usize) {
+        let scale = 1.0 / (self.heads.width as f32).sqrt();
+        for (i, row) in scores.chunks_exact_mut(stride).enumerate() {
+            let visible = if self.heads.causal { self.first + i + 1 } else { self.length };
             let (visible, hidden) = row.split_at_mut(visible);
             softmax(Cpu::current(), visible, scale);
             hidden.fill(0.0);
         }
-        let to = Target { data: &mut out[head * width..], stride: outputs, add: false };
-        multiply_into(Matrix::new(&scores, count, seen), values.head(group, width, seen), 1.0, to);
+    }
+
+    fn packed(&self, queries: Part<'_>, memory: &mut Memory, out: &mut [f32]) {
+        let (width, seen, outputs, cpu) =
+            (self.heads.width, self.seen(), self.heads.outputs(), Cpu::current());
+        let Memory { scores, keys, values } = memory;
+        // Every head's values are as long as the whole block sees.
+        let length = values.len() / width;
+        scores.resize(self.rows * seen, 0.0);
+        let at = self.from * queries.stride + self.head * width;
+        let rows = Rows { data: &queries.data[at..], stride: queries.stride, count: self.rows };
+        let keys = &keys[..panels::size(width, seen)];
+        panels::multiply(cpu, rows, keys, width, seen, scores, seen, false);
+        self.shares(scores, seen);
+        let rows = Rows { data: scores, stride: seen, count: self.rows };
+        for (i, panel) in values.chunks_exact(length * LANES).enumerate() {
+            let at = self.from * outputs + self.head * width + i * LANES;
+            let to = Columns { data: &mut out[at..], stride: outputs, count: LANES, add: false };
+            multiply_panel(cpu, rows, Panel { data: panel, stride: LANES }, seen, to);
+        }
+    }
+
+    fn plain(
+        &self,
+        queries: Part<'_>,
+        keys: Part<'_>,
+        values: Part<'_>,
+        scores: &mut Vec<f32>,
+        out: &mut [f32],
+    ) {
+        let (width, seen, outputs) = (self.heads.width, self.seen(), self.heads.outputs());
+        scores.resize(self.rows * seen, 0.0);
+        let queries = Part { data: &queries.data[self.from * queries.stride..], ..queries };
+        let to = Target { data: scores, stride: seen, add: false };
+        let keys = keys.head(self.group, width, seen).transpose();
+        multiply_into(queries.head(self.head, width, self.rows), keys, 1.0, to);
+        self.shares(scores, seen);
+        let at = self.from * outputs + self.head * width;
+        let to = Target { data: &mut out[at..], stride: outputs, add: false };
+        let values = values.head(self.group, width, seen);
+        multiply_into(Matrix::new(scores, self.rows, seen), values, 1.0, to);
     }
 }
 
@@ -200,8 +301,9 @@ mod tests {
         #[test]
         fn it_is_as_defined(
             lengths in prop::collection::vec(1usize..100, 0..4), groups in 1usize..3, shared in 1usize..4,
-            width in 1usize..6, causal: bool,
+            narrow in 1usize..6, whole: bool, causal: bool,
         ) {
+            let width = if whole { 16 * narrow } else { narrow };
             let heads = Heads { heads: groups * shared, groups, width, causal };
             let texts: Vec<Range<usize>> = lengths
                 .iter()

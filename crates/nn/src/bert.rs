@@ -5,7 +5,7 @@
 
 use crate::attention::{Heads, attend};
 use crate::config::Settings;
-use crate::linear::{Linear, Spread};
+use crate::linear::{Linear, Scratch, Spread};
 use crate::pack::places;
 use crate::weight::{Source, Weight};
 use tamis_kernels::cpu::Cpu;
@@ -58,7 +58,7 @@ pub struct Memory {
     attended: Vec<f32>,
     added: Vec<f32>,
     inner: Vec<f32>,
-    scratch: Vec<f32>,
+    scratch: Scratch,
 }
 
 /// What the tensors and settings of a family are called.
@@ -180,9 +180,8 @@ impl Bert {
             let mut weights = Vec::new();
             let mut biases = Vec::new();
             for part in [query, key, value] {
-                let Linear { weight, bias } = linear(name(part), hidden, hidden)?;
-                weights.push(weight);
-                biases.extend(bias.into_iter().flatten());
+                weights.push(matrix(format!("{}.weight", name(part)), hidden, hidden)?);
+                biases.extend(vector(format!("{}.bias", name(part)), hidden)?);
             }
             Ok(Layer {
                 attention: Linear::new(Weight::stack(weights), Some(biases)),
@@ -228,10 +227,7 @@ impl Bert {
     /// Bytes of the weights.
     pub fn bytes(&self) -> usize {
         let layer = |layer: &Layer| {
-            [&layer.attention, &layer.output, &layer.up, &layer.down]
-                .map(|linear| linear.weight.bytes())
-                .iter()
-                .sum::<usize>()
+            [&layer.attention, &layer.output, &layer.up, &layer.down].map(Linear::bytes).iter().sum::<usize>()
         };
         self.words.bytes() + self.positions.bytes() + self.layers.iter().map(layer).sum::<usize>()
     }
@@ -256,7 +252,7 @@ impl Bert {
         let tokens = places.last().map_or(0, |last| last.end);
         let Memory { hidden, rows, attended, added, inner, scratch } = memory;
         hidden.resize(tokens * width, 0.0);
-        self.embed(texts, hidden, scratch);
+        self.embed(texts, hidden, &mut scratch.wide);
         for layer in &self.layers {
             rows.resize(tokens * self.heads.stride(), 0.0);
             layer.attention.forward(hidden, rows, scratch, spread);

@@ -168,7 +168,7 @@ impl Plan {
     /// # Errors
     /// `ERR_TAMIS_FORMAT` with the tensor's name: it is missing, has another shape or a type that is not read.
     pub fn load(&self, source: &Source) -> Result<Llama, Error> {
-        let &Plan { hidden, inner, heads, vocabulary, .. } = self;
+        let &Plan { hidden, heads, vocabulary, .. } = self;
         let gguf = matches!(source, Source::Gguf(_));
         let name = |usual: &str, gguf_name: &str| if gguf { gguf_name.to_owned() } else { usual.to_owned() };
         let embedding = name("model.embed_tokens.weight", "token_embd.weight");
@@ -185,12 +185,11 @@ impl Plan {
             norm: source.vector(&name("model.norm.weight", "output_norm.weight"), hidden)?,
             head: match tied {
                 true => None,
-                false => Some(Linear::new(source.matrix(&head, vocabulary, hidden)?, None)),
+                false => Some(source.matrix(&head, vocabulary, hidden)?),
             },
             rotary: Rotary::new(heads.width, self.theta, &scaling),
             epsilon: self.epsilon as f32,
         })
-        .inspect(|model| debug_assert_eq!(model.layers[0].down.inputs(), inner))
     }
 
     fn layer(&self, source: &Source, i: usize) -> Result<Layer, Error> {

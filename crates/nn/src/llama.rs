@@ -4,7 +4,7 @@
 //! file.
 
 use crate::attention::{Cache, Heads, attend, attend_cached};
-use crate::linear::{Linear, Spread};
+use crate::linear::{Factor, Linear, Scratch, Spread};
 use crate::pack::places;
 use crate::rotary::{Rotary, Turns};
 use crate::weight::Weight;
@@ -38,7 +38,7 @@ pub struct Llama {
     pub layers: Vec<Layer>,
     pub norm: Vec<f32>,
     /// None where the embedding serves.
-    pub head: Option<Linear>,
+    pub head: Option<Weight>,
     pub rotary: Rotary,
     pub epsilon: f32,
 }
@@ -78,7 +78,7 @@ pub struct Memory {
     inner: Vec<f32>,
     gated: Vec<f32>,
     logits: Vec<f32>,
-    scratch: Vec<f32>,
+    scratch: Scratch,
     turns: Turns,
 }
 
@@ -92,11 +92,11 @@ impl Llama {
     pub fn bytes(&self) -> usize {
         let layer = |layer: &Layer| {
             [&layer.attention, &layer.output, &layer.gate_up, &layer.down]
-                .map(|linear| linear.weight.bytes())
+                .map(Linear::bytes)
                 .iter()
                 .sum::<usize>()
         };
-        let head = self.head.as_ref().map_or(0, |head| head.weight.bytes());
+        let head = self.head.as_ref().map_or(0, Weight::bytes);
         self.embedding.bytes() + head + self.layers.iter().map(layer).sum::<usize>()
     }
 
@@ -117,7 +117,7 @@ impl Llama {
         let places = places(texts.iter().map(|text| text.len()));
         let tokens = places.last().map_or(0, |last| last.end);
         memory.hidden.resize(tokens * self.width(), 0.0);
-        self.embed(texts.iter().copied().flatten(), &mut memory.hidden, &mut memory.scratch);
+        self.embed(texts.iter().copied().flatten(), &mut memory.hidden, &mut memory.scratch.wide);
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         self.rotary.turns(0, longest, &mut memory.turns);
         for (i, layer) in self.layers.iter().enumerate() {
@@ -175,19 +175,19 @@ impl Llama {
     fn head_losses(&self, tokens: &[u32], memory: &mut Memory, spread: Spread) -> Vec<f32> {
         let [rows, slab] = LOGITS;
         let (width, vocabulary) = (self.width(), self.vocabulary());
-        let head = self.head.as_ref().map_or(&self.embedding, |head| &head.weight);
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
         let mut sums = vec![f64::NEG_INFINITY; tokens.len()];
         let mut own = vec![0.0f32; tokens.len()];
         let Memory { normed, logits, scratch, .. } = memory;
         for from in (0..vocabulary).step_by(slab) {
             let to = vocabulary.min(from + slab);
-            let weight = head.widen(from..to, scratch);
+            let factor = Factor::of(head, from..to, tokens.len(), scratch);
             let pieces = normed.chunks(rows * width).zip(sums.chunks_mut(rows)).zip(own.chunks_mut(rows));
             let pieces = pieces.zip(tokens.chunks(rows));
             logits.resize(tokens.len() * (to - from), 0.0);
             let pieces = pieces.zip(logits.chunks_mut(rows * (to - from)));
             spread.each(pieces, |_, ((((states, sums), own), tokens), logits)| {
-                crate::linear::product(states, weight, width, logits);
+                factor.product(states, logits, to - from, false);
                 let rows = logits.chunks_exact(to - from).zip(sums).zip(own.iter_mut().zip(tokens));
                 for ((logits, sum), (own, &token)) in rows {
                     let here = log_sum_exp(Cpu::current(), logits);
@@ -210,11 +210,9 @@ impl Llama {
         out
     }
 
-    fn head(&self, normed: &[f32], out: &mut [f32], scratch: &mut Vec<f32>, spread: Spread) {
-        match &self.head {
-            Some(head) => head.forward(normed, out, scratch, spread),
-            None => crate::linear::forward(&self.embedding, None, normed, out, scratch, spread),
-        }
+    fn head(&self, normed: &[f32], out: &mut [f32], scratch: &mut Scratch, spread: Spread) {
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        crate::linear::forward(head, None, normed, out, scratch, spread);
     }
 
     /// Runs the states behind the first layers, and nothing after them: what a text's tokens are there.
@@ -235,7 +233,7 @@ impl Llama {
         let (width, spread) = (self.width(), Spread::Threads);
         let first = cache.first().map_or(0, Cache::len);
         memory.hidden.resize(tokens.len() * width, 0.0);
-        self.embed(tokens.iter(), &mut memory.hidden, &mut memory.scratch);
+        self.embed(tokens.iter(), &mut memory.hidden, &mut memory.scratch.wide);
         self.rotary.turns(first, tokens.len(), &mut memory.turns);
         for (layer, cache) in self.layers.iter().zip(cache) {
             layer.attention_in(self.epsilon, memory, spread, |_| {});

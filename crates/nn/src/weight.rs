@@ -62,6 +62,14 @@ impl Weight {
         Weight { rows, columns, items: Items::F32(data) }
     }
 
+    /// Its items, if they are float32.
+    pub fn as_f32(&self) -> Option<&[f32]> {
+        match &self.items {
+            Items::F32(own) => Some(own),
+            _ => None,
+        }
+    }
+
     /// Bytes of its items.
     pub fn bytes(&self) -> usize {
         match &self.items {

@@ -1,6 +1,7 @@
 //! The passes from end to end, against plain twins; here what the tests share.
 
 mod count;
+mod map;
 mod places;
 mod resume;
 mod write;
