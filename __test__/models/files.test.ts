@@ -74,10 +74,9 @@ withMini('threads and an interruption do not show', async (t) => {
   )
   t.regex(error?.message as string, /resume/)
   t.false(existsSync(out))
-  await t.throwsAsync(
-    models.embedFiles(inputs, { model: embedder, out, resume: true, maxTokens: 5 }),
-    { message: /its options were others/ },
-  )
+  await t.throwsAsync(models.embedFiles(inputs, { model: embedder, out, resume: true, maxTokens: 5 }), {
+    message: /its options were others/,
+  })
   const told: number[] = []
   await models.embedFiles(inputs, {
     model: embedder,

@@ -6,7 +6,6 @@
 import { Command, Option } from 'commander'
 import { formatCount, formatDuration, formatPlural } from '../format.js'
 import type { EmbeddedFiles, EmbedFilesOptions } from '../models/index.js'
-import { setThreads } from '../threads.js'
 import { addResume, stoppable } from './interrupts.js'
 import { parseCount } from './numbers.js'
 import { showProgress } from './progress.js'
@@ -21,10 +20,12 @@ interface Given extends EmbedFilesOptions {
 
 const NOTES = `
 The model is a folder as sentence-transformers keeps it: config.json, tokenizer.json, safetensors, and modules.json with the
-pooling. Vectors are in the order of the records: give them to select and dedup beside the same files.
+pooling; or the name of one on the Hugging Face hub, which is fetched to the hub's cache (HF_HOME, HF_TOKEN, HF_ENDPOINT and
+HF_HUB_OFFLINE are heeded). Vectors are in the order of the records: give them to select and dedup beside the same files.
 
 Examples:
   tamis embed 'pool/*.jsonl.gz' --model all-MiniLM-L6-v2 --out pool.safetensors
+  tamis embed pool.jsonl --model sentence-transformers/all-MiniLM-L6-v2 --out pool.safetensors
   tamis select 'pool/*.jsonl.gz' --method kmq --vectors pool.safetensors --count 10k --out kept.jsonl`
 
 /** The command. */
@@ -33,7 +34,13 @@ export function embedCommand(words: readonly string[]): Command {
     .description('Write the vector of every record, by a sentence embedder.')
     .argument('<raw...>', 'files, globs, folders, or "-" for standard input')
   const how = (option: Option) => command.addOption(option.helpGroup('How texts become vectors:'))
-  how(new Option('--model <folder>', 'the model').makeOptionMandatory())
+  how(
+    new Option(
+      '--model <folder|name>',
+      'the model: a folder, or ORG/NAME on the Hugging Face hub',
+    ).makeOptionMandatory(),
+  )
+  how(new Option('--revision <rev>', 'the branch, tag or commit of a model by name (default: main)'))
   how(
     new Option(
       '--pooling <how>',
@@ -62,14 +69,16 @@ async function embed(
   { json, quiet = false, threads, normalize, ...options }: Given,
   words: readonly string[],
 ): Promise<void> {
-  if (threads !== undefined) setThreads(threads)
+  if (threads !== undefined) (await import('../threads.js')).setThreads(threads)
   const { embedFiles } = await import('../models/index.js')
   const progress = await showProgress(quiet)
+  const onProgress: EmbedFilesOptions['onProgress'] = (told) =>
+    progress.update(told.pass === 'fetch' ? { ...told, unit: 'file' } : told)
   const done = await stoppable(async (signal) => {
     try {
       // Commander sets it to true where it is not forbidden: then the files say.
       const own = normalize === false ? { normalize } : {}
-      return await embedFiles(raw, { ...options, ...own, signal, onProgress: progress.update })
+      return await embedFiles(raw, { ...options, ...own, signal, onProgress })
     } finally {
       progress.stop()
     }

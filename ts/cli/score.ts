@@ -6,7 +6,6 @@
 import { Command, Option } from 'commander'
 import { formatCount, formatDuration, formatPlural, formatSignificant } from '../format.js'
 import type { ScoredFiles, ScoreFilesOptions } from '../models/index.js'
-import { setThreads } from '../threads.js'
 import { UsageError } from './failures.js'
 import { addResume, stoppable } from './interrupts.js'
 import { parseCount } from './numbers.js'
@@ -21,12 +20,15 @@ interface Given extends ScoreFilesOptions {
 }
 
 const NOTES = `
-The model is a folder as transformers keeps it (config.json, tokenizer.json, safetensors), or a GGUF file. Records keep all their
-fields; JSONL gets "tamis":{"perplexity":...,"loss":...,"tokens":...}, Parquet columns tamis_perplexity, tamis_loss, tamis_tokens.
+The model is a folder as transformers keeps it (config.json, tokenizer.json, safetensors), or a GGUF file; or the name of either
+on the Hugging Face hub, which is fetched to the hub's cache (HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are heeded).
+Records keep all their fields; JSONL gets "tamis":{"perplexity":...,"loss":...,"tokens":...}, Parquet columns
+tamis_perplexity, tamis_loss, tamis_tokens.
 
 Examples:
   tamis score pool.jsonl --model SmolLM2-135M-Instruct.Q4_1.gguf --out scored.jsonl
-  tamis score 'pool/*.parquet' --model smollm2 --max-tokens 1024 --stride 512 --out scored`
+  tamis score 'pool/*.parquet' --model smollm2 --max-tokens 1024 --stride 512 --out scored
+  tamis score pool.jsonl --model HuggingFaceTB/SmolLM2-135M-Instruct --revision main --out scored.jsonl`
 
 /** The command. */
 export function scoreCommand(words: readonly string[]): Command {
@@ -34,7 +36,13 @@ export function scoreCommand(words: readonly string[]): Command {
     .description('Add to every record its loss and perplexity under a causal language model.')
     .argument('<raw...>', 'files, globs, folders, or "-" for standard input')
   const how = (option: Option) => command.addOption(option.helpGroup('How texts are scored:'))
-  how(new Option('--model <path>', 'the model').makeOptionMandatory())
+  how(
+    new Option(
+      '--model <path|name>',
+      'the model: a path, or ORG/NAME or ORG/NAME/FILE.gguf on the Hugging Face hub',
+    ).makeOptionMandatory(),
+  )
+  how(new Option('--revision <rev>', 'the branch, tag or commit of a model by name (default: main)'))
   how(
     new Option(
       '--max-tokens <n>',
@@ -75,12 +83,14 @@ async function score(
   words: readonly string[],
 ): Promise<void> {
   if (options.out === undefined) throw new UsageError('say where the records go: --out FILE or FOLDER')
-  if (threads !== undefined) setThreads(threads)
+  if (threads !== undefined) (await import('../threads.js')).setThreads(threads)
   const { scoreFiles } = await import('../models/index.js')
   const progress = await showProgress(quiet)
+  const onProgress: ScoreFilesOptions['onProgress'] = (told) =>
+    progress.update(told.pass === 'fetch' ? { ...told, unit: 'file' } : told)
   const done = await stoppable(async (signal) => {
     try {
-      return await scoreFiles(raw, { ...options, signal, onProgress: progress.update })
+      return await scoreFiles(raw, { ...options, signal, onProgress })
     } finally {
       progress.stop()
     }

@@ -8,7 +8,8 @@ import type { NativeCausalModel, NativeTokenLists } from '../native-models.js'
 import { checkBoolean, checkInteger, checkOptions, show } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { packTexts } from '../texts.js'
-import { CALL_OPTIONS, callModel, checkPath, listsOf, type ModelCallOptions } from './calls.js'
+import { CALL_OPTIONS, callModel, listsOf, type ModelCallOptions } from './calls.js'
+import { type ModelSource, resolveModel, SOURCE_OPTIONS } from './hub.js'
 
 /** How texts become tokens. */
 export interface EncodeOptions extends ModelCallOptions {
@@ -86,13 +87,17 @@ export class CausalLM {
   }
 
   /**
-   * Loads a folder (`config.json`, `tokenizer.json`, safetensors, one file or sharded) or a `.gguf` file. O(bytes), off the event loop.
-   * @throws TamisError `ERR_TAMIS_IO` where a file cannot be read; `ERR_TAMIS_FORMAT` with the file and the member or tensor that is missing, damaged or not read
+   * Loads a folder (`config.json`, `tokenizer.json`, safetensors, one file or sharded) or a `.gguf` file, or either by its name on the hub (`ORG/NAME`,
+   * `ORG/NAME/FILE.gguf`) as {@link fetchModel} fetches it; a path that is there is meant before a name. O(bytes), off the event loop.
+   * @throws TamisError `ERR_TAMIS_IO` where a file cannot be read or fetched; `ERR_TAMIS_FORMAT` with the file and the member or tensor that is missing, damaged or not read
    */
-  static async load(path: string, options?: Pick<ModelCallOptions, 'signal'>): Promise<CausalLM> {
-    const from = checkPath('path', path)
-    const o = checkOptions('options', options, ['signal'])
-    return new CausalLM(await callModel(o, 1, (job) => native.openCausalModel(from, job)))
+  static async load(
+    path: string,
+    options?: Pick<ModelCallOptions, 'signal'> & ModelSource,
+  ): Promise<CausalLM> {
+    const o = checkOptions('options', options, ['signal', ...SOURCE_OPTIONS])
+    const from = await resolveModel('path', path, o)
+    return new CausalLM(await callModel({ signal: o.signal }, 1, (job) => native.openCausalModel(from, job)))
   }
 
   /**

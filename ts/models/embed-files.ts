@@ -16,19 +16,19 @@ import { TamisError } from '../errors.js'
 import { native } from '../native.js'
 import type { NativeOutput, NativeState } from '../native-files.js'
 import { checkOptions } from '../options.js'
-import { checkPath } from './calls.js'
 import { bytesOf, manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
+import { resolveModel, SOURCE_OPTIONS, toldFetch } from './hub.js'
 import { embedderSettings, type TextEmbedderOptions } from './text-embedder.js'
 
-/** The passes of {@link embedFiles}. */
-export type EmbedPass = 'embed' | 'write'
+/** The passes of {@link embedFiles}; `fetch`, whose records are files, where a model of the hub is not in the cache. */
+export type EmbedPass = 'fetch' | 'embed' | 'write'
 
 /** What {@link embedFiles} is told. */
 export interface EmbedFilesOptions
   extends Omit<FileOptions<EmbedPass>, 'threads'>,
     Omit<TextEmbedderOptions, 'signal'>,
     OutputOptions {
-  /** The folder of the model, as {@link TextEmbedder.load} takes it. */
+  /** The folder of the model or its name on the hub, as {@link TextEmbedder.load} takes it. */
   model: string
   /** Where vectors go: `.safetensors` (a tensor `embedding`), `.npy`, or `.parquet` (a column `embedding`). */
   out: string
@@ -62,9 +62,17 @@ export interface EmbeddedFiles {
  */
 export async function embedFiles(raw: readonly string[], options: EmbedFilesOptions): Promise<EmbeddedFiles> {
   const known = FILE_OPTIONS.filter((name) => name !== 'threads')
-  const own = ['model', 'out', 'resume', 'force', 'pooling', 'normalize', 'maxTokens'] as const
+  const own = [
+    'model',
+    'out',
+    'resume',
+    'force',
+    'pooling',
+    'normalize',
+    'maxTokens',
+    ...SOURCE_OPTIONS,
+  ] as const
   const o = checkOptions('options', options, [...known, ...own])
-  const folder = checkPath('model', o.model)
   const path = checkName('out', o.out)
   if (!/\.(?:safetensors|npy|parquet)$/i.test(path)) {
     throw new TamisError('ERR_TAMIS_RANGE', `out must end in .safetensors, .npy or .parquet, got ${path}`)
@@ -73,6 +81,7 @@ export async function embedFiles(raw: readonly string[], options: EmbedFilesOpti
   const plan = planOf({ path, folder: false }, o)
   const patterns = checkPatterns('raw', raw)
   checkStandardInput(patterns, plan.resume)
+  const folder = await resolveModel('model', o.model, { ...o, onProgress: toldFetch(o.onProgress) })
   return runOnFiles(o, async (run) => {
     const corpus = await run.open(patterns)
     const model = await native.openTextEmbedder(folder, settings, run.job)

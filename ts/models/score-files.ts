@@ -14,19 +14,20 @@ import { commit, openPlaces, planOutput } from '../corpus/places.js'
 import { native } from '../native.js'
 import type { NativeState } from '../native-files.js'
 import { checkBoolean, checkInteger, checkOptions } from '../options.js'
-import { checkPath } from './calls.js'
 import type { LossOptions } from './causal-lm.js'
 import { bytesOf, manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
+import { type ModelSource, resolveModel, SOURCE_OPTIONS, toldFetch } from './hub.js'
 
-/** The passes of {@link scoreFiles}. */
-export type ScorePass = 'score' | 'read' | 'write'
+/** The passes of {@link scoreFiles}; `fetch`, whose records are files, where a model of the hub is not in the cache. */
+export type ScorePass = 'fetch' | 'score' | 'read' | 'write'
 
 /** What {@link scoreFiles} is told. */
 export interface ScoreFilesOptions
   extends Omit<FileOptions<ScorePass>, 'threads'>,
     Pick<LossOptions, 'bos' | 'maxTokens' | 'stride'>,
+    ModelSource,
     OutputOptions {
-  /** The folder or GGUF file of the model, as {@link CausalLM.load} takes it. */
+  /** The folder or GGUF file of the model or its name on the hub, as {@link CausalLM.load} takes it. */
   model: string
   /** One file for all records: `.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`; anything else is a folder. */
   out?: string
@@ -66,14 +67,24 @@ export interface ScoredFiles {
  */
 export async function scoreFiles(raw: readonly string[], options: ScoreFilesOptions): Promise<ScoredFiles> {
   const known = FILE_OPTIONS.filter((name) => name !== 'threads')
-  const own = ['model', 'out', 'outDir', 'resume', 'force', 'bos', 'maxTokens', 'stride'] as const
+  const own = [
+    'model',
+    'out',
+    'outDir',
+    'resume',
+    'force',
+    'bos',
+    'maxTokens',
+    'stride',
+    ...SOURCE_OPTIONS,
+  ] as const
   const o = checkOptions('options', options, [...known, ...own])
-  const from = checkPath('model', o.model)
   const output = planOutput(o, false) as { path: string; folder: boolean }
   const plan = planOf(output, o)
   const begin = o.bos === undefined ? {} : { begin: checkBoolean('bos', o.bos, true) }
   const patterns = checkPatterns('raw', raw)
   checkStandardInput(patterns, plan.resume)
+  const from = await resolveModel('model', o.model, { ...o, onProgress: toldFetch(o.onProgress) })
   return runOnFiles(o, async (run) => {
     const corpus = await run.open(patterns)
     const model = await native.openCausalModel(from, run.job)

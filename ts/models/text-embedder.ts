@@ -7,17 +7,11 @@ import type { NativeEmbedderOptions, NativeTextEmbedder } from '../native-models
 import { checkBoolean, checkInteger, checkOneOf, checkOptions } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { packTexts } from '../texts.js'
-import {
-  CALL_OPTIONS,
-  callModel,
-  checkCallOptions,
-  checkPath,
-  listsOf,
-  type ModelCallOptions,
-} from './calls.js'
+import { CALL_OPTIONS, callModel, checkCallOptions, listsOf, type ModelCallOptions } from './calls.js'
+import { type ModelSource, resolveModel, SOURCE_OPTIONS } from './hub.js'
 
 /** What {@link TextEmbedder.load} is told; what is left out is as the model's files say. */
-export interface TextEmbedderOptions extends Pick<ModelCallOptions, 'signal'> {
+export interface TextEmbedderOptions extends Pick<ModelCallOptions, 'signal'>, ModelSource {
   /** What of a text's states makes its vector: the mean of all tokens', or the first one's. */
   pooling?: 'mean' | 'cls'
   /** Whether vectors are divided by their norm. */
@@ -63,14 +57,16 @@ export class TextEmbedder {
   }
 
   /**
-   * Loads a model from a folder. O(bytes), off the event loop.
-   * @throws TamisError `ERR_TAMIS_IO` where a file cannot be read; `ERR_TAMIS_FORMAT` with the file and the member or tensor: an architecture, an
+   * Loads a model from a folder, or by its name on the hub (`ORG/NAME`) as {@link fetchModel} fetches it; a folder that is there is meant before a name. O(bytes), off
+   * the event loop.
+   * @throws TamisError `ERR_TAMIS_IO` where a file cannot be read or fetched; `ERR_TAMIS_FORMAT` with the file and the member or tensor: an architecture, an
    * activation, a pooling or a type of weights that is not read, and what is missing or damaged; `maxTokens must be`
    */
   static async load(folder: string, options?: TextEmbedderOptions): Promise<TextEmbedder> {
-    const path = checkPath('folder', folder)
-    const o = checkOptions('options', options, ['signal', 'pooling', 'normalize', 'maxTokens'])
+    const known = ['signal', 'pooling', 'normalize', 'maxTokens', ...SOURCE_OPTIONS] as const
+    const o = checkOptions('options', options, known)
     const settings = embedderSettings(o)
+    const path = await resolveModel('folder', folder, o)
     const open = (job: Parameters<typeof native.openTextEmbedder>[2]) =>
       native.openTextEmbedder(path, settings, job)
     return new TextEmbedder(await callModel({ signal: o.signal }, 1, open))
@@ -110,7 +106,9 @@ export class TextEmbedder {
 }
 
 /** Checks what rules over the model's files. @hidden */
-export function embedderSettings(o: Omit<TextEmbedderOptions, 'signal'>): NativeEmbedderOptions {
+export function embedderSettings(
+  o: Pick<TextEmbedderOptions, 'pooling' | 'normalize' | 'maxTokens'>,
+): NativeEmbedderOptions {
   return {
     ...(o.pooling !== undefined && { pooling: checkOneOf('pooling', o.pooling, ['mean', 'cls']) }),
     ...(o.normalize !== undefined && { normalize: checkBoolean('normalize', o.normalize, true) }),
