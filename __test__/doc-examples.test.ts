@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Inside the repository, so that the examples find the package by its name. */
 const folder = join(root, '.build', 'doc-examples')
 
-/** What works on files is run from examples/. */
-const ON_FILES = /(files(-\w+)*|ngram-counts|scores)\.ts$/
+/** What works on files is run from examples/, what needs a model's in models/. */
+const ON_FILES = /(files(-\w+)*|ngram-counts|scores)\.ts$|^models\//
 
 interface Example {
   file: string
@@ -59,8 +59,8 @@ for (const [i, { file, of, code }] of examples.entries()) {
 
 test('every function of the API has an example', (t) => {
   const shown = new Set(examples.map(({ of }) => of))
-  const names = [tamis, tamis.corpus, tamis.kernels, tamis.vectors, tamis.signals].flatMap((room) =>
-    Object.entries(room).flatMap(([name, value]) => (typeof value === 'function' ? [name] : [])),
+  const names = [tamis, tamis.corpus, tamis.kernels, tamis.models, tamis.vectors, tamis.signals].flatMap(
+    (room) => Object.entries(room).flatMap(([name, value]) => (typeof value === 'function' ? [name] : [])),
   )
   // The synchronous form's documentation is that of the promise.
   for (const name of names) t.true(shown.has(name.replace(/Sync$/, '')), name)

@@ -2,8 +2,9 @@
  * CoLoR-Filter over files whose records carry their losses: {@link filterByLossReduction} over fields or columns.
  * @module
  */
+
+import { checkName, FILE_OPTIONS } from '../files.js'
 import { checkOptions } from '../options.js'
-import { checkName, FILE_OPTIONS } from './files.js'
 import { chooseBest, selectByPlaces } from './placed-files.js'
 import type { FileSelection } from './select-files.js'
 import { type FileSelectionOptions, planSelection, SELECTION_OPTIONS } from './select-files-options.js'

@@ -3,9 +3,9 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkName, checkPatterns, checkStandardInput, FILE_OPTIONS, type FileOptions } from '../files.js'
 import { checkBoolean, checkOneOf, checkPositiveInteger, show } from '../options.js'
-import { checkName, checkPatterns, checkStandardInput, FILE_OPTIONS, type FileOptions } from './files.js'
-import { type OutputPlan, planOutput } from './places.js'
+import { type OutputPlan, planOutput } from '../places.js'
 
 /** The passes of a run that finds duplicates: each document is marked, groups are found, what is kept is written. */
 export type DedupPass = 'mark' | 'link' | 'write'

@@ -2,6 +2,8 @@
  * What a run that found duplicates tells of them: the data of its report.
  * @module
  */
+
+import type { FileRun } from '../files.js'
 import { native } from '../native.js'
 import type {
   NativeDocumentPlace,
@@ -10,10 +12,9 @@ import type {
   NativeSeen,
 } from '../native-dedup-files.js'
 import type { NativeCorpus, NativeWritten } from '../native-files.js'
+import type { Places } from '../places.js'
 import type { DedupReport, FileReport, RecordPlace } from '../report/data.js'
 import type { DedupPass, DedupPlan } from './dedup-files-options.js'
-import type { FileRun } from './files.js'
-import type { Places } from './places.js'
 
 /** The corpora of a run, and the source of each file that is written. @hidden */
 export interface DedupFiles {

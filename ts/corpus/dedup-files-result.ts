@@ -2,14 +2,15 @@
  * What becomes of a run that found duplicates: the file of clusters, the manifest, and the result.
  * @module
  */
+
+import type { FileRun } from '../files.js'
 import { native } from '../native.js'
 import type { NativeDuplicates, NativeSeen } from '../native-dedup-files.js'
 import type { NativeCorpus } from '../native-files.js'
+import { commit } from '../places.js'
 import type { DedupReport, DedupTotals } from '../report/data.js'
 import type { DedupPass, DedupPlan } from './dedup-files-options.js'
 import { type DedupFiles, type DedupFound, reportDedup } from './dedup-files-report.js'
-import type { FileRun } from './files.js'
-import { commit } from './places.js'
 
 /** What a run that finds duplicates kept. */
 export interface FileDedup extends DedupTotals {

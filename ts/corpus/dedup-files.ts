@@ -5,10 +5,13 @@
  * linked, and a last pass over the files writes what is kept. Memory: 4 bytes a document beside `memory`.
  * @module
  */
+
+import { runOnFiles } from '../files.js'
 import { lshParamsSync } from '../kernels/index.js'
 import { checkThreshold, minHashShape } from '../minhash.js'
 import { native } from '../native.js'
 import { checkBoolean, checkOptions } from '../options.js'
+import { openPlaces } from '../places.js'
 import {
   DEDUP_OPTIONS,
   type DedupPlan,
@@ -18,8 +21,6 @@ import {
 } from './dedup-files-options.js'
 import { surveyGroups } from './dedup-files-report.js'
 import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
-import { runOnFiles } from './files.js'
-import { openPlaces } from './places.js'
 import { checkBands, NEAR_OPTIONS, type NearOptions } from './slimpajama-near.js'
 
 /** What {@link dedupFilesExact} is told. */

@@ -4,9 +4,11 @@
  * @module
  */
 import { createHash } from 'node:crypto'
+import { checkStandardInput, type FileRun, runOnFiles } from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeNgramCounts } from '../native-files.js'
 import { checkOptions } from '../options.js'
+import { commit, openPlaces } from '../places.js'
 import type { BucketShift, SelectionReport, TargetReport } from '../report/data.js'
 import type { Tensor } from '../tensor.js'
 import { klReduction, ngramLogRatio, stackTargets } from './dsir.js'
@@ -22,8 +24,6 @@ import {
   readCounts,
   type Settings,
 } from './dsir-fit.js'
-import { checkStandardInput, type FileRun, runOnFiles } from './files.js'
-import { commit, openPlaces } from './places.js'
 import {
   exampleReports,
   type FileSelection,

@@ -3,13 +3,13 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkName, checkPatterns, FILE_OPTIONS, type FileRun } from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeCounted, NativeNgramCounts } from '../native-files.js'
 import { ngramShape } from '../ngrams.js'
 import { checkNumber, show } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { fitLimit, type ImportanceOptions, resampleOptions } from './dsir.js'
-import { checkName, checkPatterns, FILE_OPTIONS, type FileRun } from './files.js'
 import {
   type FileSelectionOptions,
   SELECTION_OPTIONS,

@@ -3,13 +3,13 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkName, FILE_OPTIONS, type FileRun } from '../files.js'
 import { farthestFirst } from '../kernels/index.js'
 import { native } from '../native.js'
 import type { NativePlaces } from '../native-corpus.js'
 import { checkBoolean, checkOneOf, checkOptions, parseSeed, type Seed } from '../options.js'
 import type { Tensor } from '../tensor.js'
 import { selectDiverse } from './diversify-conquer.js'
-import { checkName, FILE_OPTIONS, type FileRun } from './files.js'
 import { type Choice, chooseBest, type Pool, selectByPlaces } from './placed-files.js'
 import type { FileSelection } from './select-files.js'
 import {

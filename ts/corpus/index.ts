@@ -2,6 +2,8 @@
  * Recipes that choose documents.
  * @module
  */
+
+export type { FileOptions, FileProgress, ReadOptions } from '../files.js'
 export {
   filterByLossReduction,
   type LossReduction,
@@ -50,7 +52,6 @@ export {
   selectFilesByPrototypes,
   type VectorFileOptions,
 } from './embedded-files.js'
-export type { FileOptions, FileProgress, ReadOptions } from './files.js'
 export {
   type MixedFiles,
   type MixedSources,

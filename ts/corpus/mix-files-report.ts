@@ -2,10 +2,11 @@
  * What a mixture of files tells of itself: the data of its report.
  * @module
  */
+
+import type { FileRun } from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeFileTotals } from '../native-files.js'
 import type { MixReport, MixSourceReport } from '../report/data.js'
-import type { FileRun } from './files.js'
 import { countSources, type Group } from './mix-files-sources.js'
 
 /** What was mixed. @hidden */

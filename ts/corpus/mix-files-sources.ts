@@ -3,9 +3,9 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkPatterns } from '../files.js'
 import type { NativeCorpus, NativeFileTotals } from '../native-files.js'
 import { show } from '../options.js'
-import { checkPatterns } from './files.js'
 
 /** A source as it was given. @hidden */
 export interface Group {

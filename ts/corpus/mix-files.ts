@@ -3,13 +3,13 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from '../files.js'
 import { native } from '../native.js'
 import { checkBoolean, checkOneOf, checkOptions, parseSeed, type Seed } from '../options.js'
+import { commit, openPlaces, planOutput } from '../places.js'
 import type { MixReport } from '../report/data.js'
-import { checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from './files.js'
 import { reportMix } from './mix-files-report.js'
 import { type Counted, checkSources, countSources } from './mix-files-sources.js'
-import { commit, openPlaces, planOutput } from './places.js'
 import { type Mixed, mixSources } from './slimpajama-mix.js'
 
 /** The passes of a mixture. */

@@ -6,11 +6,6 @@
  * @module
  */
 import { fromNative } from '../errors.js'
-import { native } from '../native.js'
-import type { NativeNgramCounts } from '../native-files.js'
-import { type NgramOptions, ngramShape } from '../ngrams.js'
-import { checkBoolean, checkOptions } from '../options.js'
-import type { Tensor } from '../tensor.js'
 import {
   checkApart,
   checkName,
@@ -20,7 +15,12 @@ import {
   FILE_OPTIONS,
   type FileOptions,
   runOnFiles,
-} from './files.js'
+} from '../files.js'
+import { native } from '../native.js'
+import type { NativeNgramCounts } from '../native-files.js'
+import { type NgramOptions, ngramShape } from '../ngrams.js'
+import { checkBoolean, checkOptions } from '../options.js'
+import type { Tensor } from '../tensor.js'
 
 /** Counts of hashed n-grams over a corpus, or a part of one. */
 export interface NgramCounts {

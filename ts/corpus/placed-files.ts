@@ -3,11 +3,11 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkPatterns, checkStandardInput, type FileRun, runOnFiles } from '../files.js'
 import { native } from '../native.js'
 import type { NativePlaces } from '../native-corpus.js'
 import type { NativeChosen } from '../native-files.js'
-import { checkPatterns, checkStandardInput, type FileRun, runOnFiles } from './files.js'
-import { openPlaces } from './places.js'
+import { openPlaces } from '../places.js'
 import { amountOf } from './scored-files.js'
 import {
   completeSelection,

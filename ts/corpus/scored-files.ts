@@ -3,11 +3,12 @@
  * target texts.
  * @module
  */
+
+import { checkPatterns, checkStandardInput, FILE_OPTIONS, type FileRun, runOnFiles } from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeFileTotals, NativeState } from '../native-files.js'
 import { checkCount, checkInteger, checkOptions, parseSeed, type Seed } from '../options.js'
-import { checkPatterns, checkStandardInput, FILE_OPTIONS, type FileRun, runOnFiles } from './files.js'
-import { openPlaces } from './places.js'
+import { openPlaces } from '../places.js'
 import { completeSelection, type FileSelection, type Scoring, scoreAndWrite } from './select-files.js'
 import {
   type FileSelectionOptions,

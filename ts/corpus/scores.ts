@@ -3,9 +3,9 @@
  * @module
  */
 import { fromNative } from '../errors.js'
+import { checkName } from '../files.js'
 import { native } from '../native.js'
 import type { Tensor } from '../tensor.js'
-import { checkName } from './files.js'
 
 /** The scores of all records of a selection's raw files, in their order. */
 export interface Scores {

@@ -3,9 +3,9 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkName, type FileOptions } from '../files.js'
 import { checkBoolean, checkInteger, checkNumber, checkPositiveInteger } from '../options.js'
-import { checkName, type FileOptions } from './files.js'
-import { type OutputPlan, planOutput } from './places.js'
+import { type OutputPlan, planOutput } from '../places.js'
 
 /** The passes of a selection. */
 export type SelectionPass = 'fit' | 'count' | 'score' | 'read' | 'choose' | 'write'

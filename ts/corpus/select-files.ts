@@ -3,6 +3,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import type { FileRun } from '../files.js'
 import { type NativeJob, native } from '../native.js'
 import type {
   NativeChosen,
@@ -14,9 +15,8 @@ import type {
   NativeState,
   NativeWritten,
 } from '../native-files.js'
+import { commit, type Places } from '../places.js'
 import type { Example, InputReport, SelectionReport, SelectionTotals, TargetReport } from '../report/data.js'
-import type { FileRun } from './files.js'
-import { commit, type Places } from './places.js'
 import type { SelectionPass, SelectionPlan } from './select-files-options.js'
 import { countExceeds, shareOut } from './shares.js'
 

@@ -3,11 +3,11 @@
  * @module
  */
 import { TamisError } from '../errors.js'
+import { checkName } from '../files.js'
 import { native } from '../native.js'
 import { checkOptions, show } from '../options.js'
 import { type Cancellable, later } from '../run.js'
 import type { Tensor } from '../tensor.js'
-import { checkName } from './files.js'
 
 /** One file or several, as a list. @hidden */
 export function checkPaths(name: string, paths: unknown): string[] {

@@ -3,6 +3,7 @@
  * @module
  */
 import { resolve } from 'node:path'
+import { TamisError } from '../errors.js'
 import {
   checkName,
   checkPatterns,
@@ -10,12 +11,11 @@ import {
   FILE_OPTIONS,
   type FileOptions,
   runOnFiles,
-} from '../corpus/files.js'
-import { commit, openPlaces } from '../corpus/places.js'
-import { TamisError } from '../errors.js'
+} from '../files.js'
 import { native } from '../native.js'
 import type { NativeOutput, NativeState } from '../native-files.js'
 import { checkOptions } from '../options.js'
+import { commit, openPlaces } from '../places.js'
 import { bytesOf, manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
 import { resolveModel, SOURCE_OPTIONS, toldFetch } from './hub.js'
 import { embedderSettings, type TextEmbedderOptions } from './text-embedder.js'

@@ -5,7 +5,7 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FileRun } from '../corpus/files.js'
+import type { FileRun } from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeFileTotals, NativeOutputFile } from '../native-files.js'
 import { checkBoolean } from '../options.js'

@@ -68,14 +68,13 @@ const PROGRESS_MS = 100
  * laid out as `huggingface_hub`'s, and both use what either has fetched. Every file is checked by its hash before it gets its name; what was cut short is
  * gone on from; processes that fetch the same wait for each other. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are heeded. The token goes to the hub's
  * own host alone. Where the hub cannot be reached, what the cache has of the revision is used.
- *
- * ```ts
- * const folder = await models.fetchModel('sentence-transformers/all-MiniLM-L6-v2')
- * const embedder = await models.TextEmbedder.load(folder)
- * ```
  * @throws TamisError `ERR_TAMIS_IO` for what the hub has not or refuses (a private or gated model needs a token), what stays out of reach, and,
  * offline, what the cache has not; `ERR_TAMIS_FORMAT` with both hashes for a file that is damaged twice, and for names of files that would leave the
  * folder; `ERR_TAMIS_ABORTED`
+ * @example
+ * import { models } from 'tamis'
+ * const folder = await models.fetchModel('sentence-transformers/all-MiniLM-L6-v2')
+ * const embedder = await models.TextEmbedder.load(folder)
  */
 export async function fetchModel(name: string, options?: FetchModelOptions): Promise<string> {
   const known = [...SOURCE_OPTIONS, 'endpoint', 'files', 'signal', 'onProgress'] as const

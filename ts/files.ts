@@ -3,11 +3,11 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import { AttendedRun, attend, checkApart as checkPathsApart } from '../attend.js'
-import { TamisError } from '../errors.js'
-import { type NativeJob, native } from '../native.js'
-import type { NativeCorpus, NativeOutput, NativeReadOptions, NativeWritten } from '../native-files.js'
-import { checkInteger, checkOneOf, show } from '../options.js'
+import { AttendedRun, attend, checkApart as checkPathsApart } from './attend.js'
+import { TamisError } from './errors.js'
+import { type NativeJob, native } from './native.js'
+import type { NativeCorpus, NativeOutput, NativeReadOptions, NativeWritten } from './native-files.js'
+import { checkInteger, checkOneOf, show } from './options.js'
 
 /** How far a run is. */
 export interface FileProgress<Pass extends string = string> {

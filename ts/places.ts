@@ -4,10 +4,10 @@
  * @module
  */
 import { resolve, sep } from 'node:path'
-import { TamisError } from '../errors.js'
-import { native } from '../native.js'
-import type { NativeCorpus, NativeOutput, NativeWritten } from '../native-files.js'
+import { TamisError } from './errors.js'
 import { checkApart, checkName, checkSideFile, type FileRun } from './files.js'
+import { native } from './native.js'
+import type { NativeCorpus, NativeOutput, NativeWritten } from './native-files.js'
 
 /** What is written, and what becomes of an earlier run's. @hidden */
 export interface OutputPlan {
