@@ -173,7 +173,7 @@ mod tests {
         };
         let (own_a, own_b) = (part(&a, 3, 4, 5), part(&b, 4, 2, 7));
         let want = naive(&Matrix::new(&own_a, 3, 4), &Matrix::new(&own_b, 4, 2), 2.0, Some(&[1.0; 6]));
-        let mut out = vec![1.0; 3 * 3];
+        let mut out = [1.0; 3 * 3];
         let to = Target { data: &mut out[1..], stride: 3, add: true };
         multiply_into(Matrix::strided(&a[1..], 3, 4, 5), Matrix::strided(&b[1..], 4, 2, 7), 2.0, to);
         for i in 0..3 {

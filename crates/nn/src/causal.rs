@@ -228,10 +228,11 @@ impl CausalLm {
             let mut found = found.into_iter();
             for &i in &order[group.clone()] {
                 let (text, window) = &parts[i];
-                for at in window.tokens.start + 1..window.tokens.end {
+                let first = window.tokens.start + 1;
+                for (at, place) in (first..).zip(&mut losses[*text][first..window.tokens.end]) {
                     let loss = found.next();
                     if at >= window.from {
-                        losses[*text][at] = loss;
+                        *place = loss;
                     }
                 }
             }
