@@ -278,6 +278,26 @@ test.serial('a server that knows no ranges sends the whole again', async (t) => 
   )
 })
 
+test.serial('a part that was not asked for is not used', async (t) => {
+  for (const [status, range] of [
+    [206, 'bytes 7-299999/300000'],
+    [206, undefined],
+    [416, 'bytes */300000'],
+  ] as const) {
+    const hub = await Hub.start(t)
+    let times = 0
+    hub.awayHook = (_, res) => {
+      if (times++ === 0) return cut(hub, res)
+      if (times > 2) return false
+      res.writeHead(status, range === undefined ? {} : { 'content-range': range }).end(WEIGHTS)
+      return true
+    }
+    t.deepEqual(readFileSync(join(await hub.fetch(), 'model.safetensors')), WEIGHTS)
+    t.is(hub.away.length, 3)
+    t.is(hub.away[2]?.range, undefined)
+  }
+})
+
 test.serial('a server in trouble is asked again, a few times', async (t) => {
   const hub = await Hub.start(t)
   let failures = 4

@@ -67,19 +67,19 @@ async function transfer(
   const file = await open(part, constants.O_RDWR | constants.O_CREAT)
   try {
     let at = (await file.stat()).size
-    const restart = async () => {
-      at = 0
+    if (at > size) {
       await file.truncate(0)
+      at = 0
     }
-    if (at > size) await restart()
     const attempt = async () => {
       if (at === size) return
       const { status, headers, body } = await client.get(path, at, refused)
       const from = /^bytes (\d+)-/.exec(headers['content-range']?.toString() ?? '')?.[1]
-      if (status === 200) await restart()
+      // From the start, over what is there: it is never cut, since another may have given it its name.
+      if (status === 200) at = 0
       else if (status !== 206 || Number(from) !== at) {
-        body.destroy()
-        await restart()
+        await body.dump()
+        at = 0
         throw new Transient(`the server sends another part than it was asked for (status ${status})`)
       }
       for await (const chunk of body as AsyncIterable<Buffer>) {

@@ -2,9 +2,9 @@
  * Locks between processes, by files.
  *
  * A lock is a file that its holder alone has created (`wx`), with its machine and process in it, and touches every few seconds. One
- * that was not touched for long, or whose process on this machine is gone, is stale and removed by who waits. In rare races (two wait
- * for one stale lock; a laptop sleeps) two may hold it: what is written under it is written at fixed positions, and its hash is taken from
- * the disk before it gets its name, so that this costs time and harms nothing.
+ * that was not touched for long, or whose process on this machine is gone, is stale and removed by who waits. Where two hold one all the same (a
+ * laptop slept), what they write is the same bytes at the same places, and its hash is taken from the disk before it gets its name: this costs time
+ * and harms nothing.
  *
  * `huggingface_hub` locks by `flock`, which Node.js lacks: tamis has names of its own for locks and unfinished files, so that neither
  * writes into what the other has open.
@@ -26,8 +26,7 @@ export async function takeLock(path: string, signal: AbortSignal | undefined): P
   const mark = JSON.stringify({ host: hostname(), pid: process.pid, id: randomUUID() })
   await mkdir(dirname(path), { recursive: true })
   while (!(await create(path, mark))) {
-    if (await isStale(path)) await rm(path, { force: true })
-    else await pause(POLL_MS, signal)
+    if (!(await isStale(path)) || !(await removeStale(path, mark))) await pause(POLL_MS, signal)
     signal?.throwIfAborted()
   }
   const touch = setInterval(() => {
@@ -62,6 +61,18 @@ async function isStale(path: string): Promise<boolean> {
 
 function contents(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '')
+}
+
+/** Removes a stale lock, one process at a time, so that none takes the lock of who was faster for the stale one; whether it was this one's turn. */
+async function removeStale(path: string, mark: string): Promise<boolean> {
+  const turn = `${path}.stale`
+  if (!(await create(turn, mark))) {
+    if (await isStale(turn)) await rm(turn, { force: true })
+    return false
+  }
+  if (await isStale(path)) await rm(path, { force: true })
+  await rm(turn, { force: true })
+  return true
 }
 
 /** What a lock says of its holder: nothing, in the moment before it is written. */
