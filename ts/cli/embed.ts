@@ -6,17 +6,12 @@
 import { Command, Option } from 'commander'
 import { formatCount, formatDuration, formatPlural } from '../format.js'
 import type { EmbeddedFiles, EmbedFilesOptions } from '../models/index.js'
-import { addResume, stoppable } from './interrupts.js'
+import { type ModelRunHooks, type ModelRunOptions, runModel } from './model-run.js'
 import { parseCount } from './numbers.js'
-import { showProgress } from './progress.js'
 import { addReadOptions, addRunOptions } from './select.js'
-import { alignColumns, print, tell } from './terminal.js'
+import { alignColumns } from './terminal.js'
 
-interface Given extends EmbedFilesOptions {
-  threads?: number
-  json?: boolean
-  quiet?: boolean
-}
+interface Given extends EmbedFilesOptions, ModelRunOptions {}
 
 const NOTES = `
 The model is a folder as sentence-transformers keeps it: config.json, tokenizer.json, safetensors, and modules.json with the
@@ -66,28 +61,16 @@ export function embedCommand(words: readonly string[]): Command {
 
 async function embed(
   raw: string[],
-  { json, quiet = false, threads, normalize, ...options }: Given,
+  { json, quiet, threads, normalize, ...options }: Given,
   words: readonly string[],
 ): Promise<void> {
-  if (threads !== undefined) (await import('../threads.js')).setThreads(threads)
-  const { embedFiles } = await import('../models/index.js')
-  const progress = await showProgress(quiet)
-  const onProgress: EmbedFilesOptions['onProgress'] = (told) =>
-    progress.update(told.pass === 'fetch' ? { ...told, unit: 'file' } : told)
-  const done = await stoppable(async (signal) => {
-    try {
-      // Commander sets it to true where it is not forbidden: then the files say.
-      const own = normalize === false ? { normalize } : {}
-      return await embedFiles(raw, { ...options, ...own, signal, onProgress })
-    } finally {
-      progress.stop()
-    }
-  }).catch((error: unknown) => {
-    throw addResume(error, words)
-  })
-  if (!quiet) for (const message of done.bad) tell(`skipped: ${message}`)
-  if (json) print(JSON.stringify(done))
-  else if (!quiet) for (const line of table(done)) print(line)
+  const call = async (hooks: ModelRunHooks) => {
+    const { embedFiles } = await import('../models/index.js')
+    // Commander sets it to true where it is not forbidden: then the files say.
+    const own = normalize === false ? { normalize } : {}
+    return embedFiles(raw, { ...options, ...own, ...hooks })
+  }
+  await runModel({ threads, json, quiet }, words, call, table)
 }
 
 function table({ records, dimensions, file, manifest, seconds }: EmbeddedFiles): string[] {

@@ -7,17 +7,12 @@ import { Command, Option } from 'commander'
 import { formatCount, formatDuration, formatPlural, formatSignificant } from '../format.js'
 import type { ScoredFiles, ScoreFilesOptions } from '../models/index.js'
 import { UsageError } from './failures.js'
-import { addResume, stoppable } from './interrupts.js'
+import { type ModelRunHooks, type ModelRunOptions, runModel } from './model-run.js'
 import { parseCount } from './numbers.js'
-import { showProgress } from './progress.js'
 import { addReadOptions, addRunOptions } from './select.js'
-import { alignColumns, print, tell } from './terminal.js'
+import { alignColumns } from './terminal.js'
 
-interface Given extends ScoreFilesOptions {
-  threads?: number
-  json?: boolean
-  quiet?: boolean
-}
+interface Given extends ScoreFilesOptions, ModelRunOptions {}
 
 const NOTES = `
 The model is a folder as transformers keeps it (config.json, tokenizer.json, safetensors), or a GGUF file; or the name of either
@@ -79,27 +74,15 @@ export function scoreCommand(words: readonly string[]): Command {
 
 async function score(
   raw: string[],
-  { json, quiet = false, threads, ...options }: Given,
+  { json, quiet, threads, ...options }: Given,
   words: readonly string[],
 ): Promise<void> {
   if (options.out === undefined) throw new UsageError('say where the records go: --out FILE or FOLDER')
-  if (threads !== undefined) (await import('../threads.js')).setThreads(threads)
-  const { scoreFiles } = await import('../models/index.js')
-  const progress = await showProgress(quiet)
-  const onProgress: ScoreFilesOptions['onProgress'] = (told) =>
-    progress.update(told.pass === 'fetch' ? { ...told, unit: 'file' } : told)
-  const done = await stoppable(async (signal) => {
-    try {
-      return await scoreFiles(raw, { ...options, signal, onProgress })
-    } finally {
-      progress.stop()
-    }
-  }).catch((error: unknown) => {
-    throw addResume(error, words)
-  })
-  if (!quiet) for (const message of done.bad) tell(`skipped: ${message}`)
-  if (json) print(JSON.stringify(done))
-  else if (!quiet) for (const line of table(done)) print(line)
+  const call = async (hooks: ModelRunHooks) => {
+    const { scoreFiles } = await import('../models/index.js')
+    return scoreFiles(raw, { ...options, ...hooks })
+  }
+  await runModel({ threads, json, quiet }, words, call, table)
 }
 
 function table({ records, tokens, loss, files, manifest, seconds }: ScoredFiles): string[] {
