@@ -242,3 +242,8 @@ export async function checkApart(output: string, corpora: readonly NativeCorpus[
     files.flatMap((corpus) => corpus.inputs()),
   )
 }
+
+/** Bytes of corpora on disk. @hidden */
+export function bytesOf(...corpora: NativeCorpus[]): number {
+  return corpora.flatMap((corpus) => corpus.inputs()).reduce((sum, input) => sum + input.bytes, 0)
+}

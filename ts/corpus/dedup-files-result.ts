@@ -35,11 +35,6 @@ export function sourcesOf(plan: DedupPlan, pool: NativeCorpus): number[] {
   return pool.inputs().map(({ pattern }) => plan.sourceOf[pattern] as number)
 }
 
-/** Bytes of corpora on disk. @hidden */
-export function bytesOf(...corpora: NativeCorpus[]): number {
-  return corpora.flatMap((corpus) => corpus.inputs()).reduce((sum, input) => sum + input.bytes, 0)
-}
-
 /** Puts everything in place, the manifest last. @hidden */
 export async function completeDedup(
   run: FileRun<DedupPass>,

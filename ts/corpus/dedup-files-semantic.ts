@@ -3,14 +3,14 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { runOnFiles } from '../files.js'
+import { bytesOf, runOnFiles } from '../files.js'
 import { kMeans } from '../kernels/index.js'
 import { native } from '../native.js'
 import { checkCount, checkNumber, checkOptions, parseSeed, type Seed } from '../options.js'
 import { openPlaces } from '../places.js'
 import { DEDUP_OPTIONS, type FileDedupOptions, type FileSources, planDedup } from './dedup-files-options.js'
 import { surveyGroups } from './dedup-files-report.js'
-import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
+import { completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
 import { checkSource, type VectorFileOptions, vectorsOf } from './embedded-files.js'
 
 /** What {@link dedupFilesSemantic} is told. */

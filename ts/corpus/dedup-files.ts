@@ -6,7 +6,7 @@
  * @module
  */
 
-import { runOnFiles } from '../files.js'
+import { bytesOf, runOnFiles } from '../files.js'
 import { lshParamsSync } from '../kernels/index.js'
 import { checkThreshold, minHashShape } from '../minhash.js'
 import { native } from '../native.js'
@@ -20,7 +20,7 @@ import {
   planDedup,
 } from './dedup-files-options.js'
 import { surveyGroups } from './dedup-files-report.js'
-import { bytesOf, completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
+import { completeDedup, type FileDedup, sourcesOf } from './dedup-files-result.js'
 import { checkBands, NEAR_OPTIONS, type NearOptions } from './slimpajama-near.js'
 
 /** What {@link dedupFilesExact} is told. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { checkName, checkPatterns, FILE_OPTIONS, type FileRun } from '../files.js'
+import { bytesOf, checkName, checkPatterns, FILE_OPTIONS, type FileRun } from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeCounted, NativeNgramCounts } from '../native-files.js'
 import { ngramShape } from '../ngrams.js'
@@ -178,7 +178,6 @@ export async function fitCounts(
   given: GivenCounts,
 ): Promise<Fit> {
   const { ngrams, buckets, minTokens } = settings
-  const size = (corpus: NativeCorpus) => corpus.inputs().reduce((sum, input) => sum + input.bytes, 0)
   const tensor = (data: Float64Array): Tensor => ({ type: 'float64', dims: [data.length], data })
   const fit: Omit<Fit, 'raw'> = {
     targets: [],
@@ -201,7 +200,7 @@ export async function fitCounts(
   const corpora = [...(readsPool ? [pool] : []), ...groups.flatMap((group) => group.corpus ?? [])]
   run.begin(
     'fit',
-    corpora.reduce((sum, corpus) => sum + size(corpus), 0),
+    corpora.reduce((sum, corpus) => sum + bytesOf(corpus), 0),
   )
   let raw = given.raw?.counts
   if (readsPool) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from '../files.js'
+import { bytesOf, checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from '../files.js'
 import { native } from '../native.js'
 import { checkBoolean, checkOneOf, checkOptions, parseSeed, type Seed } from '../options.js'
 import { commit, openPlaces, planOutput } from '../places.js'
@@ -120,10 +120,7 @@ export async function mixFiles(sources: MixedSources, options: MixFilesOptions):
       ...used,
       sources: groups,
     })
-    run.begin(
-      'read',
-      pool.inputs().reduce((sum, input) => sum + input.bytes, 0),
-    )
+    run.begin('read', bytesOf(pool))
     const { threads } = run
     const wanted = { vector: undefined, numbers: [], hash: true, threads }
     const found = await run.work((job) => native.findPlaces(pool, wanted, run.state, job))

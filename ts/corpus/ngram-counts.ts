@@ -7,6 +7,7 @@
  */
 import { fromNative } from '../errors.js'
 import {
+  bytesOf,
   checkApart,
   checkName,
   checkPatterns,
@@ -78,10 +79,7 @@ export async function countNgramFiles(
   return runOnFiles(o, async (run) => {
     const corpus = await run.open(patterns)
     if (o.out !== undefined) await checkApart(o.out, [corpus])
-    run.begin(
-      'count',
-      corpus.inputs().reduce((sum, input) => sum + input.bytes, 0),
-    )
+    run.begin('count', bytesOf(corpus))
     const counted = await run.work((job) =>
       native.countCorpus(
         corpus,

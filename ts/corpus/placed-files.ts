@@ -3,7 +3,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import { checkPatterns, checkStandardInput, type FileRun, runOnFiles } from '../files.js'
+import { bytesOf, checkPatterns, checkStandardInput, type FileRun, runOnFiles } from '../files.js'
 import { native } from '../native.js'
 import type { NativePlaces } from '../native-corpus.js'
 import type { NativeChosen } from '../native-files.js'
@@ -74,10 +74,7 @@ export async function selectByPlaces(
       scores: plan.scores !== undefined,
     }
     const places = await openPlaces(run, plan, [corpus], fingerprint, by.files)
-    run.begin(
-      'read',
-      corpus.inputs().reduce((sum, input) => sum + input.bytes, 0),
-    )
+    run.begin('read', bytesOf(corpus))
     const wanted = { vector, numbers, hash: true, threads: run.threads }
     const found = await run.work((job) => native.findPlaces(corpus, wanted, run.state, job))
     const count = countOf(plan, found.records())

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkPatterns, checkStandardInput, FILE_OPTIONS, type FileRun, runOnFiles } from '../files.js'
+import {
+  bytesOf,
+  checkPatterns,
+  checkStandardInput,
+  FILE_OPTIONS,
+  type FileRun,
+  runOnFiles,
+} from '../files.js'
 import { native } from '../native.js'
 import type { NativeCorpus, NativeFileTotals, NativeState } from '../native-files.js'
 import { checkCount, checkInteger, checkOptions, parseSeed, type Seed } from '../options.js'
@@ -175,10 +182,7 @@ async function countRecords(
   minTokens: number,
   state: NativeState | undefined,
 ): Promise<NativeFileTotals[]> {
-  run.begin(
-    'count',
-    corpus.inputs().reduce((total, input) => total + input.bytes, 0),
-  )
+  run.begin('count', bytesOf(corpus))
   const { threads } = run
   const options = { ngrams: 1, buckets: 1, limit: 0, minTokens, hash: false, threads }
   const counted = await run.work((job) => native.countCorpus(corpus, options, state, 'count', job))

@@ -3,7 +3,7 @@
  * @module
  */
 import { TamisError } from '../errors.js'
-import type { FileRun } from '../files.js'
+import { bytesOf, type FileRun } from '../files.js'
 import { type NativeJob, native } from '../native.js'
 import type {
   NativeChosen,
@@ -97,7 +97,7 @@ export async function scoreAndWrite(
   const { ngrams, buckets, names } = scoring
   const amounts = amountsOf(plan, scoring)
   const { threads } = run
-  const totalBytes = corpus.inputs().reduce((sum, input) => sum + input.bytes, 0)
+  const totalBytes = bytesOf(corpus)
   const unit = plan.amount.unit === 'tokens' || plan.amount.unit === 'bytes' ? plan.amount.unit : 'records'
   let sum = 0
   const budgets = amounts.map((amount) => {

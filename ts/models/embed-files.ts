@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { TamisError } from '../errors.js'
 import {
+  bytesOf,
   checkName,
   checkPatterns,
   checkStandardInput,
@@ -16,7 +17,7 @@ import { native } from '../native.js'
 import type { NativeOutput, NativeState } from '../native-files.js'
 import { checkOptions } from '../options.js'
 import { commit, openPlaces } from '../places.js'
-import { bytesOf, manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
+import { manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
 import { resolveModel, SOURCE_OPTIONS, toldFetch } from './hub.js'
 import { embedderSettings, type TextEmbedderOptions } from './text-embedder.js'
 

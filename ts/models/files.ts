@@ -36,11 +36,6 @@ export function modelFiles(path: string): string[] {
   return names.sort().map((name) => join(path, name))
 }
 
-/** Bytes on disk of all files of a corpus. */
-export function bytesOf(corpus: NativeCorpus): number {
-  return corpus.inputs().reduce((sum, input) => sum + input.bytes, 0)
-}
-
 /** The manifest of a run. */
 export function manifestOf<Pass extends string>(
   run: FileRun<Pass>,

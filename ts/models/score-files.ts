@@ -3,13 +3,20 @@
  * @module
  */
 import { resolve } from 'node:path'
-import { checkPatterns, checkStandardInput, FILE_OPTIONS, type FileOptions, runOnFiles } from '../files.js'
+import {
+  bytesOf,
+  checkPatterns,
+  checkStandardInput,
+  FILE_OPTIONS,
+  type FileOptions,
+  runOnFiles,
+} from '../files.js'
 import { native } from '../native.js'
 import type { NativeState } from '../native-files.js'
 import { checkBoolean, checkInteger, checkOptions } from '../options.js'
 import { commit, openPlaces, planOutput } from '../places.js'
 import type { LossOptions } from './causal-lm.js'
-import { bytesOf, manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
+import { manifestOf, modelFiles, type OutputOptions, planOf } from './files.js'
 import { type ModelSource, resolveModel, SOURCE_OPTIONS, toldFetch } from './hub.js'
 
 /** The passes of {@link scoreFiles}; `fetch`, whose records are files, where a model of the hub is not in the cache. */
