@@ -39,6 +39,17 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// For work that takes long for each byte: blocks and shards of at most so many, so that progress is seen and an interrupted run loses
+    /// little.
+    pub(crate) fn finer(&self, block_bytes: usize, shard_bytes: u64, hash: bool) -> Self {
+        ReadOptions {
+            block_bytes: self.block_bytes.min(block_bytes),
+            shard_bytes: self.shard_bytes.min(shard_bytes),
+            hash,
+            ..self.clone()
+        }
+    }
+
     /// Whether the input is one document.
     pub(crate) fn is_whole(&self, input: &Input) -> bool {
         self.text_unit == TextUnit::File && input.format.layout == Layout::Text

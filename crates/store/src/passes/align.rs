@@ -5,13 +5,12 @@ use super::score::{ScoreOptions, Scored};
 use crate::block::{BlockReader, Scratch, Shard, Start, plan_shards};
 use crate::corpus::Corpus;
 use crate::error::Error;
-use crate::record::ReadOptions;
 use crate::state::State;
 use tamis_kernels::deflate::{Worker, prepare};
 use tamis_kernels::job::Job;
 use tamis_kernels::ngrams::Texts;
 
-/// A record is compressed with every target: blocks and shards are small, so that progress is seen and an interrupted run loses little.
+/// A record is compressed with every target.
 const BLOCK_BYTES: usize = 1 << 16;
 const SHARD_BYTES: u64 = 4 << 20;
 
@@ -41,12 +40,7 @@ pub fn align_texts(
     state: Option<&State>,
     job: &Job,
 ) -> Result<Scored, Error> {
-    let read = ReadOptions {
-        block_bytes: corpus.read.block_bytes.min(BLOCK_BYTES),
-        shard_bytes: corpus.read.shard_bytes.min(SHARD_BYTES),
-        hash,
-        ..corpus.read.clone()
-    };
+    let read = corpus.read.finer(BLOCK_BYTES, SHARD_BYTES, hash);
     let shards: Vec<Shard> = plan_shards(&corpus.inputs, &read)?;
     let targets = prepare(targets, level, job)?;
     if targets.is_empty() {

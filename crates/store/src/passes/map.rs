@@ -10,13 +10,12 @@ use crate::block::{Block, BlockReader, Scratch, plan_shards};
 use crate::corpus::Corpus;
 use crate::error::Error;
 use crate::fs::{read_exact_at, write_all_at};
-use crate::record::ReadOptions;
 use crate::state::State;
 use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tamis_kernels::job::Job;
 
-/// Blocks and shards are small, so that progress is seen and an interrupted run loses little.
+/// A model takes seconds for so much.
 const BLOCK_BYTES: usize = 1 << 18;
 const SHARD_BYTES: u64 = 2 << 20;
 /// Bytes before the first row: room for the head of the file that this one may become.
@@ -50,12 +49,7 @@ pub fn map_texts(
     job: &Job,
     mut map: impl FnMut(&[String]) -> Result<Vec<f32>, Error>,
 ) -> Result<Rows, Error> {
-    let read = ReadOptions {
-        block_bytes: corpus.read.block_bytes.min(BLOCK_BYTES),
-        shard_bytes: corpus.read.shard_bytes.min(SHARD_BYTES),
-        hash,
-        ..corpus.read.clone()
-    };
+    let read = corpus.read.finer(BLOCK_BYTES, SHARD_BYTES, hash);
     let shards = plan_shards(&corpus.inputs, &read)?;
     let path = state.scratch("rows");
     let io = |op| {
@@ -163,10 +157,5 @@ impl Rows {
         assert_eq!(head.len() as u64, HEAD, "a head of its size");
         write_all_at(KIND, &self.file, head, 0).map_err(|e| Error::io(&self.path, "write", e))?;
         Ok((self.file, self.path))
-    }
-
-    /// Where they are.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
