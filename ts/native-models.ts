@@ -71,11 +71,19 @@ export interface NativeCausalModel {
     stride: number,
     job: NativeJob,
   ): Promise<Float32Array>
+  /** The mean loss of each list, NaN of none, and of how many tokens it is. */
+  meanLosses(
+    tokens: Uint32Array,
+    lengths: Uint32Array,
+    window: number,
+    stride: number,
+    job: NativeJob,
+  ): Promise<{ means: Float64Array; counts: Uint32Array }>
   logPerplexity(
     tokens: Uint32Array,
     window: number,
     job: NativeJob,
-  ): Promise<{ logPerplexity?: number; windows: number }>
+  ): Promise<{ logPerplexity: number; windows: number }>
   /** [tokens, vocabulary] */
   logits(tokens: Uint32Array, job: NativeJob): Promise<Float32Array>
   /** [layers, tokens, width] */

@@ -179,6 +179,19 @@ withModel('a converted file gives the same losses, and refuses to replace a fold
     [{ sliding_window: 4096 }, /sliding_window is 4096/],
     [{ num_key_value_heads: 4 }, /must divide/],
     [{ hidden_act: 'gelu' }, /hidden_act is "gelu"/],
+    [{ num_attention_heads: 1152, head_dim: null }, /even number of channels from 2 on, got 0 of 1152/],
+    [
+      {
+        rope_scaling: {
+          rope_type: 'llama3',
+          factor: 8,
+          low_freq_factor: 4,
+          high_freq_factor: 4,
+          original_max_position_embeddings: 512,
+        },
+      },
+      /high_freq_factor must be above low_freq_factor: 4, 4/,
+    ],
   ]
   for (const [change, message] of spoilt) {
     writeFileSync(config, JSON.stringify({ ...whole, ...change }))

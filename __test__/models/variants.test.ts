@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { models } from 'tamis'
@@ -40,5 +42,24 @@ for (const [name, want] of Object.entries(expected.embeddings)) {
         t.true(Math.abs((data[i * model.dimensions + j] as number) - x) < 1e-5, `${i} ${j}`)
       }
     }
+  })
+}
+
+for (const [name, load] of [
+  ['roberta', (path: string) => models.TextEmbedder.load(path)],
+  ['mistral', (path: string) => models.CausalLM.load(path)],
+] as const) {
+  test(`a tokenizer with tokens that ${name} does not have is refused`, async (t) => {
+    const copy = mkdtempSync(join(tmpdir(), 'tamis-variant-'))
+    t.teardown(() => rmSync(copy, { recursive: true, force: true }))
+    cpSync(`${folder}${name}`, copy, { recursive: true })
+    const path = join(copy, 'tokenizer.json')
+    const tokenizer = JSON.parse(readFileSync(path, 'utf8'))
+    tokenizer.model.vocab.mill = 99
+    writeFileSync(path, JSON.stringify(tokenizer))
+    await t.throwsAsync<Error>(async () => load(copy), {
+      code: 'ERR_TAMIS_FORMAT',
+      message: /the token "mill" with the number 99, its embedding 24 rows/,
+    } as object)
   })
 }

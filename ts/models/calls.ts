@@ -6,7 +6,6 @@
 import { type Attended, AttendedRun, attend } from '../attend.js'
 import { TamisError } from '../errors.js'
 import type { NativeJob } from '../native.js'
-import type { NativeTokenLists } from '../native-models.js'
 import { checkOptions, show } from '../options.js'
 
 /** How far a call is. */
@@ -81,11 +80,11 @@ export function checkPath(name: string, path: unknown): string {
   throw new TamisError(code, `${name} must be a path, got ${show(path)}`)
 }
 
-/** Lists of tokens of their own. */
-export function listsOf({ tokens, lengths }: NativeTokenLists): Uint32Array[] {
+/** Lists of their own out of one, by their lengths. */
+export function listsOf<T extends Uint32Array | Float32Array>(all: T, lengths: Uint32Array): T[] {
   let end = 0
   return Array.from(lengths, (length) => {
     end += length
-    return tokens.slice(end - length, end)
+    return all.slice(end - length, end) as T
   })
 }

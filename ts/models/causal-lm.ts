@@ -53,6 +53,8 @@ export interface SequenceLosses {
 /** Lists of tokens, or texts to be made such. */
 export type TextsOrTokens = readonly string[] | readonly Uint32Array[]
 
+const LOSS_OPTIONS = [...CALL_OPTIONS, 'bos', 'maxTokens', 'stride'] as const
+
 /**
  * A causal language model of Llama's family (`model_type` llama or mistral without a sliding window) from a folder as transformers keeps it, or from
  * a GGUF file, which brings its tokenizer. Weights stay in the type of their file (float32, float16, bfloat16, or GGUF's blocks) and are
@@ -106,7 +108,8 @@ export class CausalLM {
    */
   async encode(texts: readonly string[], options?: EncodeOptions): Promise<Uint32Array[]> {
     const o = checkOptions('options', options, [...CALL_OPTIONS, 'bos'])
-    return listsOf(await this.#encode(texts, o))
+    const { tokens, lengths } = await this.#encode(texts, o)
+    return listsOf(tokens, lengths)
   }
 
   /** The text of tokens, without those that mark something. */
@@ -140,10 +143,13 @@ export class CausalLM {
    * @throws TamisError `texts must be`; `maxTokens must be`, `stride must be`; a token that is none of the vocabulary, by its place
    */
   async losses(texts: TextsOrTokens, options?: LossOptions): Promise<Float32Array[]> {
-    const o = checkOptions('options', options, [...CALL_OPTIONS, 'bos', 'maxTokens', 'stride'])
-    const lists = await this.#lists(texts, o)
-    const all = await this.#losses(lists, o)
-    return listsOfFloats(all, lists.lengths)
+    const o = checkOptions('options', options, LOSS_OPTIONS)
+    const { tokens, lengths } = await this.#lists(texts, o)
+    const { window, stride } = this.#windows(o)
+    const all = await callModel(o, lengths.length, (job) =>
+      this.#native.losses(tokens, lengths, window, stride, job),
+    )
+    return listsOf(all, lengths)
   }
 
   /**
@@ -151,10 +157,9 @@ export class CausalLM {
    * @throws TamisError the errors of {@link CausalLM.losses}
    */
   async sequenceLosses(texts: TextsOrTokens, options?: LossOptions): Promise<SequenceLosses> {
-    const each = await this.losses(texts, options)
-    const counts = Uint32Array.from(each, (losses) => losses.filter((loss) => !Number.isNaN(loss)).length)
-    const data = Float32Array.from(each, (losses, i) => sumOf(losses) / (counts[i] as number))
-    return { losses: { type: 'float32', dims: [each.length], data }, counts }
+    const o = checkOptions('options', options, LOSS_OPTIONS)
+    const { means, counts } = await this.#means(await this.#lists(texts, o), o)
+    return { losses: { type: 'float32', dims: [counts.length], data: Float32Array.from(means) }, counts }
   }
 
   /**
@@ -181,14 +186,12 @@ export class CausalLM {
       const found = await callModel(o, Math.floor(tokens.length / length), (job) =>
         this.#native.logPerplexity(tokens, length, job),
       )
-      const logPerplexity = found.logPerplexity as number
-      const count = found.windows * (length - 1)
-      return { perplexity: Math.exp(logPerplexity), logPerplexity, windows: found.windows, tokens: count }
+      const { logPerplexity, windows } = found
+      return { perplexity: Math.exp(logPerplexity), logPerplexity, windows, tokens: windows * (length - 1) }
     }
     const lists = { tokens, lengths: Uint32Array.of(tokens.length) }
-    const losses = await this.#losses(lists, { ...o, maxTokens: length, stride })
-    const count = losses.filter((loss) => !Number.isNaN(loss)).length
-    const logPerplexity = sumOf(losses) / count
+    const { means, counts } = await this.#means(lists, { ...o, maxTokens: length, stride })
+    const [logPerplexity, count] = [means[0] as number, counts[0] as number]
     const windows = 1 + Math.ceil(Math.max(0, tokens.length - length) / stride)
     return { perplexity: Math.exp(logPerplexity), logPerplexity, windows, tokens: count }
   }
@@ -298,10 +301,17 @@ export class CausalLM {
     )
   }
 
-  async #losses({ tokens, lengths }: NativeTokenLists, o: LossOptions): Promise<Float32Array> {
-    const most = checkInteger('maxTokens', o.maxTokens ?? this.positions, 2, this.positions)
-    const stride = checkInteger('stride', o.stride ?? most, 1, most)
-    return callModel(o, lengths.length, (job) => this.#native.losses(tokens, lengths, most, stride, job))
+  /** The mean losses of lists, and of how many tokens each is. */
+  #means({ tokens, lengths }: NativeTokenLists, o: LossOptions) {
+    const { window, stride } = this.#windows(o)
+    return callModel(o, lengths.length, (job) =>
+      this.#native.meanLosses(tokens, lengths, window, stride, job),
+    )
+  }
+
+  #windows(o: LossOptions): { window: number; stride: number } {
+    const window = checkInteger('maxTokens', o.maxTokens ?? this.positions, 2, this.positions)
+    return { window, stride: checkInteger('stride', o.stride ?? window, 1, window) }
   }
 }
 
@@ -316,17 +326,4 @@ function checkTokens(name: string, tokens: unknown): Uint32Array {
     'ERR_TAMIS_TYPE',
     `${name} must be a string or a Uint32Array of tokens, got ${show(tokens)}`,
   )
-}
-
-function listsOfFloats(all: Float32Array, lengths: Uint32Array): Float32Array[] {
-  let end = 0
-  return Array.from(lengths, (length) => {
-    end += length
-    return all.slice(end - length, end)
-  })
-}
-
-/** The sum of the losses there are. */
-function sumOf(losses: Float32Array): number {
-  return losses.reduce((sum, loss) => (Number.isNaN(loss) ? sum : sum + loss), 0)
 }

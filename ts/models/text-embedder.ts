@@ -91,7 +91,8 @@ export class TextEmbedder {
   async encode(texts: readonly string[], options?: ModelCallOptions): Promise<Uint32Array[]> {
     const o = checkCallOptions(options)
     const packed = packTexts('texts', texts)
-    return listsOf(await callModel(o, texts.length, (job) => this.#native.encode(packed, job)))
+    const { tokens, lengths } = await callModel(o, texts.length, (job) => this.#native.encode(packed, job))
+    return listsOf(tokens, lengths)
   }
 
   /** Gives the model's memory back, once no call uses it; calls after that are refused. */

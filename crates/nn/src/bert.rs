@@ -200,7 +200,10 @@ impl Bert {
         };
         let padded = matches!(family, "roberta" | "xlm-roberta" | "camembert");
         let first_position = match padded {
-            true => config.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(1) as usize + 1,
+            true => {
+                config.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(1).saturating_add(1)
+                    as usize
+            }
             false => 0,
         };
         let (words, places) = (config.count("vocab_size")?, config.count("max_position_embeddings")?);

@@ -2,13 +2,14 @@
 
 use crate::config::Settings;
 use crate::family::Plan;
-use crate::llama::{Llama, Memory, Watch};
+use crate::linear::Spread;
+use crate::llama::{Llama, Memory};
 use crate::pack::{self, TOKENS, groups};
 use crate::tokens::Tokens;
 use crate::vocabulary;
 use crate::weight::Source;
+use crate::windows::{Window, windows};
 use rayon::prelude::*;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 use tamis_kernels::job::Job;
@@ -26,33 +27,6 @@ pub struct CausalLm {
     begin: Option<u32>,
     ends: Vec<u32>,
     template: Option<String>,
-}
-
-/// A part of a text that goes through the model on its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Its tokens, of the text's.
-    pub tokens: Range<usize>,
-    /// The first token whose loss counts: those before are there to be seen.
-    pub from: usize,
-}
-
-/// Cuts `count` tokens into windows of at most `length`, each `stride` behind the one before; every token counts in the first window that
-/// reaches it, but for those that nothing precedes there.
-///
-/// # Panics
-/// If the stride is 0 or longer than a window.
-pub fn windows(count: usize, length: usize, stride: usize) -> Vec<Window> {
-    assert!((1..=length).contains(&stride), "a stride within the window");
-    let mut windows = Vec::new();
-    let (mut start, mut counted) = (0, 0);
-    while counted < count {
-        let end = count.min(start + length);
-        windows.push(Window { tokens: start..end, from: counted.max(start + 1) });
-        counted = end;
-        start += stride;
-    }
-    windows
 }
 
 impl CausalLm {
@@ -108,14 +82,8 @@ impl CausalLm {
         template: Option<String>,
     ) -> Result<Self, Error> {
         let model = plan.load(source)?;
-        if tokens.vocabulary() > model.vocabulary() {
-            let (has, most) = (tokens.vocabulary(), model.vocabulary());
-            return Err(Error::format(
-                path,
-                None,
-                format!("its tokenizer has {has} tokens, its embedding {most}"),
-            ));
-        }
+        source.check_unchanged()?;
+        tokens.check_fit(path, model.vocabulary())?;
         Ok(CausalLm { tokens, model, positions: plan.positions, begin, ends, template })
     }
 
@@ -221,7 +189,7 @@ impl CausalLm {
                     &texts[*text][window.tokens.clone()]
                 })
                 .collect();
-            self.model.losses(&own, memory, spread, &())
+            self.model.losses(&own, memory, spread, job)
         })?;
         let mut losses: Vec<Vec<Option<f32>>> = texts.iter().map(|text| vec![None; text.len()]).collect();
         for (group, found) in groups.iter().zip(found) {
@@ -240,26 +208,35 @@ impl CausalLm {
         Ok(losses)
     }
 
-    /// The mean loss of each text and of how many tokens that is: NaN of none. As [`losses`](Self::losses) of [`encode`](Self::encode).
+    /// The mean loss of each text and of how many tokens that is: NaN of none. As [`losses`](Self::losses).
     ///
     /// # Errors
-    /// Theirs.
-    pub fn score<T: AsRef<str> + Sync>(
+    /// The same.
+    pub fn means(
         &self,
-        texts: &[T],
-        begin: Option<bool>,
+        texts: &[&[u32]],
         length: usize,
         stride: usize,
         job: &Job,
     ) -> Result<Vec<(f64, usize)>, Error> {
-        let tokens = self.encode(texts, begin, job)?;
-        let tokens: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
         let mean = |losses: Vec<Option<f32>>| {
             let count = losses.iter().flatten().count();
             let sum: f64 = losses.iter().flatten().map(|&loss| f64::from(loss)).sum();
             (sum / count as f64, count)
         };
-        Ok(self.losses(&tokens, length, stride, job)?.into_iter().map(mean).collect())
+        Ok(self.losses(texts, length, stride, job)?.into_iter().map(mean).collect())
+    }
+
+    /// The natural logarithm of perplexity: of windows of `length` tokens without overlap, the mean of each's mean loss; what is left at the
+    /// end is dropped. And how many windows that is; NaN of none.
+    ///
+    /// # Errors
+    /// Those of [`losses`](Self::losses).
+    pub fn log_perplexity(&self, tokens: &[u32], length: usize, job: &Job) -> Result<(f64, usize), Error> {
+        let windows: Vec<&[u32]> = tokens.chunks_exact(length).collect();
+        let means = self.means(&windows, length, length, job)?;
+        let sum: f64 = means.iter().map(|(mean, _)| mean).sum();
+        Ok((sum / means.len() as f64, means.len()))
     }
 
     fn check_tokens(&self, texts: &[&[u32]]) -> Result<(), Error> {
@@ -278,35 +255,24 @@ impl CausalLm {
     /// The logits behind each token of a text, [tokens, vocabulary].
     pub fn logits(&self, text: &[u32], job: &Job) -> Result<Vec<f32>, Error> {
         self.check_tokens(&[text])?;
-        let whole = Range { start: 0, end: 1 };
-        let found = pack::each(&[whole], job, |_, memory: &mut Memory, spread| {
-            self.model.logits(&[text], memory, spread)
-        })?;
-        Ok(found.into_iter().flatten().collect())
+        let logits = |memory: &mut Memory| self.model.logits(&[text], memory, Spread::Threads, job);
+        Ok(threads::pool().install(|| logits(&mut Memory::default()))?)
     }
 
     /// The states of a text's tokens behind some numbers of layers, [layers, tokens, width] in their order; 0 is the embedding.
     pub fn states(&self, text: &[u32], layers: &[usize], job: &Job) -> Result<Vec<f32>, Error> {
         self.check_tokens(&[text])?;
-        struct Kept<'a> {
-            layers: &'a [usize],
-            size: usize,
-            out: Mutex<Vec<f32>>,
-        }
-        impl Watch for Kept<'_> {
-            fn states(&self, layers: usize, rows: &[f32]) {
-                let mut out = self.out.lock().unwrap_or_else(|e| e.into_inner());
-                for (at, _) in self.layers.iter().enumerate().filter(|(_, wanted)| **wanted == layers) {
-                    out[at * self.size..][..self.size].copy_from_slice(rows);
-                }
-            }
-        }
         let size = text.len() * self.width();
-        let kept = Kept { layers, size, out: Mutex::new(vec![0.0; layers.len() * size]) };
-        pack::each(&[Range { start: 0, end: 1 }], job, |_, memory: &mut Memory, spread| {
-            self.model.watch(&[text], memory, spread, &kept);
-        })?;
-        Ok(kept.out.into_inner().unwrap_or_else(|e| e.into_inner()))
+        let kept = Mutex::new(vec![0.0; layers.len() * size]);
+        let watch = |behind: usize, rows: &[f32]| {
+            let mut kept = kept.lock().unwrap_or_else(|e| e.into_inner());
+            for (at, _) in layers.iter().enumerate().filter(|(_, wanted)| **wanted == behind) {
+                kept[at * size..][..size].copy_from_slice(rows);
+            }
+        };
+        threads::pool()
+            .install(|| self.model.forward(&[text], &mut Memory::default(), Spread::Threads, job, &watch))?;
+        Ok(kept.into_inner().unwrap_or_else(|e| e.into_inner()))
     }
 
     /// Continues a text, each time by the token with the largest logit, the first of equal ones, until one that ends a text (which is not
@@ -353,51 +319,5 @@ impl CausalLm {
             }
             Ok(out)
         })
-    }
-}
-
-/// Of windows of `length` tokens without overlap, the mean of each's mean loss; what is left at the end is dropped. None without a
-/// window.
-///
-/// # Errors
-/// Those of [`CausalLm::losses`].
-pub fn log_perplexity(
-    model: &CausalLm,
-    tokens: &[u32],
-    length: usize,
-    job: &Job,
-) -> Result<Option<(f64, usize)>, Error> {
-    let windows: Vec<&[u32]> = tokens.chunks_exact(length).collect();
-    let losses = model.losses(&windows, length, length, job)?;
-    let mean = |window: &Vec<Option<f32>>| {
-        let sum: f64 = window.iter().flatten().map(|&loss| f64::from(loss)).sum();
-        sum / (length - 1) as f64
-    };
-    let count = losses.len();
-    let sum: f64 = losses.iter().map(mean).sum();
-    Ok((count > 0).then(|| (sum / count as f64, count)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn every_token_counts_once(count in 0usize..200, length in 1usize..50, stride in 1usize..50) {
-            let stride = stride.min(length);
-            let windows = windows(count, length, stride);
-            let mut seen = vec![0; count];
-            for (i, window) in windows.iter().enumerate() {
-                prop_assert!(window.tokens.len() <= length && window.tokens.start == i * stride);
-                (window.from.min(window.tokens.end)..window.tokens.end).for_each(|at| seen[at] += 1);
-            }
-            // Without overlap the first of each window has nothing before it.
-            for (at, seen) in seen.into_iter().enumerate() {
-                let first = at == 0 || (stride == length && at % length == 0) || length == 1;
-                prop_assert_eq!(seen, usize::from(!first), "{} of {:?}", at, windows);
-            }
-        }
     }
 }

@@ -2,16 +2,15 @@
 //!
 //! Tensor by tensor; memory: the largest one in float32. q and k are turned back from pairs to halves, a tied head stays tied. O(parameters).
 
-use crate::family::{Plan, parts};
+use crate::family::{FREQUENCIES, Plan};
 use crate::vocabulary;
 use crate::weight::Source;
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 use tamis_kernels::job::Job;
 use tamis_store::atomic::{AtomicFolder, FolderFile};
+use tamis_store::checkpoint::windows::narrow;
 use tamis_store::error::Error;
 use tamis_store::gguf::Gguf;
 use tamis_store::safetensors::{Dtype, Entry, encode_header};
@@ -33,7 +32,7 @@ pub struct Converted {
 ///
 /// # Errors
 /// `ERR_TAMIS_FORMAT` for what is not read, or has no place in such a folder, by its name; `ERR_TAMIS_RANGE` if the folder is there and
-/// must not be replaced; `ERR_TAMIS_IO`.
+/// must not be replaced, or a weight does not fit the type; `ERR_TAMIS_IO`.
 pub fn convert_gguf(
     file: &Path,
     folder: &Path,
@@ -43,15 +42,15 @@ pub fn convert_gguf(
 ) -> Result<Converted, Error> {
     let gguf = Gguf::open(file)?;
     let plan = Plan::of_gguf(&gguf)?;
-    if gguf.find("rope_freqs.weight").is_some() {
+    if gguf.find(FREQUENCIES).is_some() {
         let why =
-            "the tensor \"rope_freqs.weight\", which stretches positions, has no place in a config.json";
+            format!("the tensor {FREQUENCIES:?}, which stretches positions, has no place in a config.json");
         return Err(Error::format(file, None, why));
     }
     let tokenizer = vocabulary::tokenizer(&gguf)?;
     let (config, about) = (plan.config(&gguf, dtype), vocabulary::about(&gguf, plan.positions));
     let source = Source::Gguf(gguf);
-    let parts = parts(&plan, &source);
+    let parts = plan.parts(&source);
     let kind = match dtype {
         "float16" => Dtype::F16,
         "bfloat16" => Dtype::BF16,
@@ -64,7 +63,7 @@ pub fn convert_gguf(
             let begin = end;
             end += part.shape.iter().product::<usize>() as u64 * kind.bits() / 8;
             let shape = part.shape.iter().map(|&n| n as u64).collect();
-            Entry { name: part.to.clone(), dtype: kind, shape, begin, end }
+            Entry { name: part.usual.clone(), dtype: kind, shape, begin, end }
         })
         .collect();
     let mut out = AtomicFolder::create(folder, force)?;
@@ -81,22 +80,25 @@ pub fn convert_gguf(
     job.begin(0, end);
     let mut parameters = 0;
     for part in &parts {
-        let weight = match part.shape[..] {
-            [rows, columns] => source.matrix(&part.from, rows, columns)?,
-            _ => crate::weight::Weight::new(source.vector(&part.from, part.shape[0])?, 1, part.shape[0]),
-        };
-        let weight = if part.heads > 0 { weight.unpermute(part.heads) } else { weight };
+        let weight = part.load(&source)?;
         let mut scratch = Vec::new();
         for from in (0..weight.rows).step_by(ROWS) {
             job.check()?;
             let items = weight.widen(from..weight.rows.min(from + ROWS), &mut scratch);
-            let bytes = encode(items, kind);
+            let mut bytes = Vec::new();
+            narrow(items, kind, &mut bytes).map_err(|i| {
+                let (name, x) = (&part.usual, items[i]);
+                Error::range(format!(
+                    "the tensor {name} does not fit {dtype}: an item is {x}; choose bfloat16 or float32"
+                ))
+            })?;
             write(&mut weights, &bytes)?;
             job.advance(bytes.len() as u64, 0);
             parameters += items.len() as u64;
         }
     }
     weights.finish()?;
+    source.check_unchanged()?;
     let manifest = json!({
         "tamis": env!("CARGO_PKG_VERSION"), "command": "convertGguf",
         "from": file.to_string_lossy(), "dtype": dtype, "tensors": parts.len(), "parameters": parameters,
@@ -108,20 +110,4 @@ pub fn convert_gguf(
 fn write(file: &mut FolderFile, bytes: &[u8]) -> Result<(), Error> {
     let path = file.path().to_owned();
     file.write_all(bytes).map_err(|e| Error::io(path, "write", e))
-}
-
-fn encode(items: &[f32], kind: Dtype) -> Vec<u8> {
-    match kind {
-        Dtype::F16 => {
-            let mut halves = vec![f16::ZERO; items.len()];
-            halves.convert_from_f32_slice(items);
-            bytemuck::cast_slice(&halves).to_vec()
-        }
-        Dtype::BF16 => {
-            let mut halves = vec![bf16::ZERO; items.len()];
-            halves.convert_from_f32_slice(items);
-            bytemuck::cast_slice(&halves).to_vec()
-        }
-        _ => bytemuck::cast_slice(items).to_vec(),
-    }
 }

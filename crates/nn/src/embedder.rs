@@ -6,6 +6,7 @@ use crate::pack::{self, groups, places};
 use crate::tokens::Tokens;
 use crate::weight::Source;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::path::Path;
 use tamis_kernels::cpu::Cpu;
 use tamis_kernels::job::Job;
@@ -63,6 +64,7 @@ impl TextEmbedder {
         let about = About::read(folder)?;
         let source = Source::Safetensors(Checkpoint::open(folder)?);
         let model = Bert::load(&config, &source)?;
+        source.check_unchanged()?;
         let positions = model.most_tokens();
         let most = match options.max_tokens {
             Some(most) if most > positions => {
@@ -75,17 +77,7 @@ impl TextEmbedder {
         };
         let path = folder.join("tokenizer.json");
         let tokens = Tokens::open(&path, most)?;
-        if tokens.vocabulary() > model.vocabulary() {
-            return Err(Error::format(
-                &path,
-                None,
-                format!(
-                    "has {} tokens, the model's embedding {} (vocab_size in config.json)",
-                    tokens.vocabulary(),
-                    model.vocabulary()
-                ),
-            ));
-        }
+        tokens.check_fit(&path, model.vocabulary())?;
         Ok(TextEmbedder {
             tokens,
             model,
@@ -140,10 +132,8 @@ impl TextEmbedder {
             let states = self.model.forward(&texts, memory, spread);
             let places = places(texts.iter().map(|text| text.len()));
             job.advance(0, texts.len() as u64);
-            places
-                .into_iter()
-                .flat_map(|text| self.pool(&states[text.start * width..text.end * width]))
-                .collect()
+            let pool = |text: Range<usize>| self.pool(&states[text.start * width..text.end * width]);
+            Ok(places.into_iter().flat_map(pool).collect())
         })?;
         let mut out = vec![0.0; tokens.len() * width];
         let rows: Vec<f32> = pooled.into_iter().flat_map(|rows: Vec<f32>| rows).collect();

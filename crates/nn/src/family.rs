@@ -26,6 +26,9 @@ pub struct Plan {
     tied: Option<bool>,
 }
 
+/// The most channels of all heads.
+const MOST_WIDE: usize = 1 << 24;
+
 /// `model_type`s whose decoders are Llama's.
 const TYPES: [&str; 2] = ["llama", "mistral"];
 
@@ -154,8 +157,10 @@ impl Plan {
         if !heads.is_multiple_of(groups) {
             return Err(format!("the heads of keys must divide those of queries: {groups}, {heads}"));
         }
-        if !width.is_multiple_of(2) {
-            return Err(format!("a head must have an even number of channels, got {width}"));
+        if width == 0 || !width.is_multiple_of(2) || heads * width > MOST_WIDE {
+            return Err(format!(
+                "a head must have an even number of channels from 2 on, got {width} of {heads}"
+            ));
         }
         if !(self.theta > 1.0 && self.theta.is_finite()) {
             return Err(format!("the base of rotary positions must be above 1, got {}", self.theta));
@@ -168,106 +173,117 @@ impl Plan {
     /// # Errors
     /// `ERR_TAMIS_FORMAT` with the tensor's name: it is missing, has another shape or a type that is not read.
     pub fn load(&self, source: &Source) -> Result<Llama, Error> {
-        let &Plan { hidden, heads, vocabulary, .. } = self;
-        let gguf = matches!(source, Source::Gguf(_));
-        let name = |usual: &str, gguf_name: &str| if gguf { gguf_name.to_owned() } else { usual.to_owned() };
-        let embedding = name("model.embed_tokens.weight", "token_embd.weight");
-        let head = name("lm_head.weight", "output.weight");
+        let [embedding, norm, head] = self.ends();
         // A file of a tied model may hold a copy of the embedding as its head.
-        let tied = self.tied.unwrap_or(!source.has(&head));
-        let mut scaling = self.scaling.clone();
-        if source.has("rope_freqs.weight") {
-            scaling = Scaling::Each(source.vector("rope_freqs.weight", heads.width / 2)?);
-        }
+        let tied = self.tied.unwrap_or(!source.has(head.name(source)));
+        let width = self.heads.width;
+        let scaling = match source.has(FREQUENCIES) {
+            true => Scaling::Each(source.vector(FREQUENCIES, width / 2)?),
+            false => self.scaling.clone(),
+        };
         Ok(Llama {
-            embedding: source.matrix(&embedding, vocabulary, hidden)?,
+            embedding: embedding.load(source)?,
             layers: (0..self.layers).map(|i| self.layer(source, i)).collect::<Result<_, _>>()?,
-            norm: source.vector(&name("model.norm.weight", "output_norm.weight"), hidden)?,
-            head: match tied {
-                true => None,
-                false => Some(source.matrix(&head, vocabulary, hidden)?),
-            },
-            rotary: Rotary::new(heads.width, self.theta, &scaling),
+            norm: norm.load(source)?.into_f32(),
+            head: if tied { None } else { Some(head.load(source)?) },
+            rotary: Rotary::new(width, self.theta, &scaling),
             epsilon: self.epsilon as f32,
         })
     }
 
     fn layer(&self, source: &Source, i: usize) -> Result<Layer, Error> {
-        let &Plan { hidden, inner, heads, .. } = self;
-        let gguf = matches!(source, Source::Gguf(_));
-        let name = |usual: &str, gguf_name: &str| match gguf {
-            true => format!("blk.{i}.{gguf_name}.weight"),
-            false => format!("model.layers.{i}.{usual}.weight"),
-        };
-        let (queries, kept) = (heads.heads * heads.width, heads.groups * heads.width);
-        let matrix = |usual: &str, gguf_name: &str, rows, columns| {
-            let name = name(usual, gguf_name);
-            let bias = name.replace(".weight", ".bias");
+        let parts = self.layer_parts(i);
+        for part in &parts {
+            let bias = part.name(source).replace(".weight", ".bias");
             if source.has(&bias) {
                 return Err(source.bad(format!("holds the tensor {bias:?}: layers without a bias are read")));
             }
-            source.matrix(&name, rows, columns)
-        };
-        let mut q = matrix("self_attn.q_proj", "attn_q", queries, hidden)?;
-        let mut k = matrix("self_attn.k_proj", "attn_k", kept, hidden)?;
-        if gguf {
-            (q, k) = (q.unpermute(heads.heads), k.unpermute(heads.groups));
         }
-        let v = matrix("self_attn.v_proj", "attn_v", kept, hidden)?;
-        let gate = matrix("mlp.gate_proj", "ffn_gate", inner, hidden)?;
-        let up = matrix("mlp.up_proj", "ffn_up", inner, hidden)?;
+        let [attention_norm, q, k, v, output, norm, gate, up, down] = parts.map(|part| part.load(source));
         Ok(Layer {
-            attention_norm: source.vector(&name("input_layernorm", "attn_norm"), hidden)?,
-            attention: Linear::new(Weight::stack(vec![q, k, v]), None),
-            output: Linear::new(matrix("self_attn.o_proj", "attn_output", hidden, queries)?, None),
-            norm: source.vector(&name("post_attention_layernorm", "ffn_norm"), hidden)?,
-            gate_up: Linear::new(Weight::stack(vec![gate, up]), None),
-            down: Linear::new(matrix("mlp.down_proj", "ffn_down", hidden, inner)?, None),
-            heads,
+            attention_norm: attention_norm?.into_f32(),
+            attention: Linear::new(Weight::stack(vec![q?, k?, v?]), None),
+            output: Linear::new(output?, None),
+            norm: norm?.into_f32(),
+            gate_up: Linear::new(Weight::stack(vec![gate?, up?]), None),
+            down: Linear::new(down?, None),
+            heads: self.heads,
         })
     }
+
+    /// All tensors, in the order of the layers; without the head of a file that has none.
+    pub fn parts(&self, source: &Source) -> Vec<Part> {
+        let [embedding, norm, head] = self.ends();
+        let head = source.has(head.name(source)).then_some(head);
+        let layers = (0..self.layers).flat_map(|i| self.layer_parts(i));
+        [embedding].into_iter().chain(layers).chain([norm]).chain(head).collect()
+    }
+
+    fn ends(&self) -> [Part; 3] {
+        let &Plan { hidden, vocabulary, .. } = self;
+        [
+            Part::new("model.embed_tokens", "token_embd", vec![vocabulary, hidden]),
+            Part::new("model.norm", "output_norm", vec![hidden]),
+            Part::new("lm_head", "output", vec![vocabulary, hidden]),
+        ]
+    }
+
+    fn layer_parts(&self, i: usize) -> [Part; 9] {
+        let &Plan { hidden, inner, heads, .. } = self;
+        let (queries, kept) = (heads.heads * heads.width, heads.groups * heads.width);
+        let part = |usual: &str, gguf: &str, shape: &[usize]| {
+            Part::new(&format!("model.layers.{i}.{usual}"), &format!("blk.{i}.{gguf}"), shape.to_vec())
+        };
+        [
+            part("input_layernorm", "attn_norm", &[hidden]),
+            part("self_attn.q_proj", "attn_q", &[queries, hidden]).in_pairs(heads.heads),
+            part("self_attn.k_proj", "attn_k", &[kept, hidden]).in_pairs(heads.groups),
+            part("self_attn.v_proj", "attn_v", &[kept, hidden]),
+            part("self_attn.o_proj", "attn_output", &[hidden, queries]),
+            part("post_attention_layernorm", "ffn_norm", &[hidden]),
+            part("mlp.gate_proj", "ffn_gate", &[inner, hidden]),
+            part("mlp.up_proj", "ffn_up", &[inner, hidden]),
+            part("mlp.down_proj", "ffn_down", &[hidden, inner]),
+        ]
+    }
 }
 
-/// A tensor on its way from a GGUF file into a folder.
+/// Of GGUF files: what each frequency of positions is divided by.
+pub const FREQUENCIES: &str = "rope_freqs.weight";
+
+/// A tensor of a decoder.
 #[derive(Debug)]
 pub struct Part {
-    pub from: String,
-    pub to: String,
+    /// Its name in folders of safetensors.
+    pub usual: String,
+    gguf: String,
     pub shape: Vec<usize>,
-    /// Heads whose rows lie in pairs; 0 where none do.
-    pub heads: usize,
+    /// Heads whose rows lie in pairs in GGUF files; 0 where none do.
+    paired: usize,
 }
 
-/// All tensors of a model in a GGUF file, in the order of its layers.
-pub fn parts(plan: &Plan, source: &Source) -> Vec<Part> {
-    let &Plan { hidden, inner, heads, vocabulary, .. } = plan;
-    let (queries, kept) = (heads.heads * heads.width, heads.groups * heads.width);
-    let part = |from: &str, to: &str, shape: &[usize], heads: usize| Part {
-        from: format!("{from}.weight"),
-        to: format!("{to}.weight"),
-        shape: shape.to_vec(),
-        heads,
-    };
-    let mut parts = vec![part("token_embd", "model.embed_tokens", &[vocabulary, hidden], 0)];
-    for i in 0..plan.layers {
-        let mut add = |from: &str, to: &str, shape: &[usize], heads: usize| {
-            parts.push(part(&format!("blk.{i}.{from}"), &format!("model.layers.{i}.{to}"), shape, heads));
-        };
-        add("attn_norm", "input_layernorm", &[hidden], 0);
-        add("attn_q", "self_attn.q_proj", &[queries, hidden], heads.heads);
-        add("attn_k", "self_attn.k_proj", &[kept, hidden], heads.groups);
-        add("attn_v", "self_attn.v_proj", &[kept, hidden], 0);
-        add("attn_output", "self_attn.o_proj", &[hidden, queries], 0);
-        add("ffn_norm", "post_attention_layernorm", &[hidden], 0);
-        add("ffn_gate", "mlp.gate_proj", &[inner, hidden], 0);
-        add("ffn_up", "mlp.up_proj", &[inner, hidden], 0);
-        add("ffn_down", "mlp.down_proj", &[hidden, inner], 0);
+impl Part {
+    fn new(usual: &str, gguf: &str, shape: Vec<usize>) -> Self {
+        Part { usual: format!("{usual}.weight"), gguf: format!("{gguf}.weight"), shape, paired: 0 }
     }
-    parts.push(part("output_norm", "model.norm", &[hidden], 0));
-    if source.has("output.weight") {
-        parts.push(part("output", "lm_head", &[vocabulary, hidden], 0));
+
+    fn in_pairs(self, heads: usize) -> Self {
+        Part { paired: heads, ..self }
     }
-    parts
+
+    fn name(&self, source: &Source) -> &str {
+        match source {
+            Source::Safetensors(_) => &self.usual,
+            Source::Gguf(_) => &self.gguf,
+        }
+    }
+
+    /// The tensor, its rows in the order of folders; a vector is one row.
+    pub fn load(&self, source: &Source) -> Result<Weight, Error> {
+        let weight = source.load(self.name(source), &self.shape)?;
+        let is_paired = self.paired > 0 && matches!(source, Source::Gguf(_));
+        Ok(if is_paired { weight.unpermute(self.paired) } else { weight })
+    }
 }
 
 fn scaling(config: &Settings, rope: &serde_json::Value) -> Result<Scaling, Error> {
@@ -279,12 +295,16 @@ fn scaling(config: &Settings, rope: &serde_json::Value) -> Result<Scaling, Error
     match kind {
         None | Some("default") => Ok(Scaling::None),
         Some("linear") => Ok(Scaling::Linear { factor: number("factor")? }),
-        Some("llama3") => Ok(Scaling::Llama3 {
-            factor: number("factor")?,
-            low: number("low_freq_factor")?,
-            high: number("high_freq_factor")?,
-            original: number("original_max_position_embeddings")?,
-        }),
+        Some("llama3") => {
+            let (low, high) = (number("low_freq_factor")?, number("high_freq_factor")?);
+            if high <= low {
+                return Err(
+                    config.bad(format!("high_freq_factor must be above low_freq_factor: {high}, {low}"))
+                );
+            }
+            let (factor, original) = (number("factor")?, number("original_max_position_embeddings")?);
+            Ok(Scaling::Llama3 { factor, low, high, original })
+        }
         Some(other) => Err(config.bad(format!(
             "positions are scaled by {other:?} (rope_scaling): default, linear and llama3 are read"
         ))),

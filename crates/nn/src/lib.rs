@@ -20,3 +20,4 @@ pub mod template;
 pub mod tokens;
 pub mod vocabulary;
 pub mod weight;
+pub mod windows;

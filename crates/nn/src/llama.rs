@@ -9,6 +9,7 @@ use crate::pack::places;
 use crate::rotary::{Rotary, Turns};
 use crate::weight::Weight;
 use tamis_kernels::cpu::Cpu;
+use tamis_kernels::job::{Aborted, Job};
 use tamis_kernels::normalize::{log_sum_exp, rms_norm};
 use tamis_kernels::pointwise::{Activation, activate, add, multiply};
 
@@ -43,29 +44,8 @@ pub struct Llama {
     pub epsilon: f32,
 }
 
-/// Which linear layers have an input in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input {
-    /// Of queries, keys and values.
-    Attention,
-    /// Of attention's output.
-    Output,
-    /// Of gate and up.
-    Mlp,
-    /// Of down.
-    Down,
-}
-
-/// What a pass shows of itself while it runs.
-pub trait Watch: Sync {
-    /// What comes into linear layers of a group, [tokens, inputs].
-    fn input(&self, _layer: usize, _of: Input, _rows: &[f32]) {}
-    /// The states behind a number of layers, [tokens, hidden]; 0 is the embedding's.
-    fn states(&self, _layers: usize, _rows: &[f32]) {}
-}
-
-/// Nobody watches.
-impl Watch for () {}
+/// Told of the states behind a number of layers, [tokens, hidden]; 0 is the embedding's.
+pub type Watch<'a> = &'a (dyn Fn(usize, &[f32]) + Sync);
 
 /// What a pass works in, kept from one group to the next.
 #[derive(Debug, Default)]
@@ -113,7 +93,17 @@ impl Llama {
     }
 
     /// Runs texts' tokens through all layers and the last norm; the states are left in the memory.
-    fn forward(&self, texts: &[&[u32]], memory: &mut Memory, spread: Spread, watch: &impl Watch) {
+    ///
+    /// # Panics
+    /// If a token is none of the vocabulary.
+    pub fn forward(
+        &self,
+        texts: &[&[u32]],
+        memory: &mut Memory,
+        spread: Spread,
+        job: &Job,
+        watch: Watch<'_>,
+    ) -> Result<(), Aborted> {
         let places = places(texts.iter().map(|text| text.len()));
         let tokens = places.last().map_or(0, |last| last.end);
         memory.hidden.resize(tokens * self.width(), 0.0);
@@ -121,8 +111,9 @@ impl Llama {
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
         self.rotary.turns(0, longest, &mut memory.turns);
         for (i, layer) in self.layers.iter().enumerate() {
-            watch.states(i, &memory.hidden);
-            layer.attention_in(self.epsilon, memory, spread, |rows| watch.input(i, Input::Attention, rows));
+            job.check()?;
+            watch(i, &memory.hidden);
+            layer.attention_in(self.epsilon, memory, spread);
             let (heads, stride) = (layer.heads, layer.heads.stride());
             let Memory { rows, attended, turns, .. } = memory;
             for text in &places {
@@ -135,10 +126,11 @@ impl Llama {
             }
             attended.resize(tokens * heads.outputs(), 0.0);
             attend(heads, &places, rows, attended, spread);
-            layer.rest(self.epsilon, memory, spread, |of, rows| watch.input(i, of, rows));
+            layer.rest(self.epsilon, memory, spread);
         }
-        watch.states(self.layers.len(), &memory.hidden);
+        watch(self.layers.len(), &memory.hidden);
         norm_rows(&memory.hidden, &self.norm, self.epsilon, &mut memory.normed, spread);
+        Ok(())
     }
 
     /// The natural logarithm of the odds against each token behind its text's first, text by text: what a text of n tokens has n - 1 of.
@@ -150,9 +142,9 @@ impl Llama {
         texts: &[&[u32]],
         memory: &mut Memory,
         spread: Spread,
-        watch: &impl Watch,
-    ) -> Vec<f32> {
-        self.forward(texts, memory, spread, watch);
+        job: &Job,
+    ) -> Result<Vec<f32>, Aborted> {
+        self.forward(texts, memory, spread, job, &|_, _| {})?;
         let width = self.width();
         // States that predict a token, each with it.
         let mut predicted = Vec::new();
@@ -168,11 +160,17 @@ impl Llama {
             row += usize::from(!text.is_empty());
         }
         memory.normed.truncate(kept * width);
-        self.head_losses(&predicted, memory, spread)
+        self.head_losses(&predicted, memory, spread, job)
     }
 
     /// Goes through the head slab by slab, so that no more than a slab of logits is ever there.
-    fn head_losses(&self, tokens: &[u32], memory: &mut Memory, spread: Spread) -> Vec<f32> {
+    fn head_losses(
+        &self,
+        tokens: &[u32],
+        memory: &mut Memory,
+        spread: Spread,
+        job: &Job,
+    ) -> Result<Vec<f32>, Aborted> {
         let [rows, slab] = LOGITS;
         let (width, vocabulary) = (self.width(), self.vocabulary());
         let head = self.head.as_ref().unwrap_or(&self.embedding);
@@ -180,6 +178,7 @@ impl Llama {
         let mut own = vec![0.0f32; tokens.len()];
         let Memory { normed, logits, scratch, .. } = memory;
         for from in (0..vocabulary).step_by(slab) {
+            job.check()?;
             let to = vocabulary.min(from + slab);
             let factor = Factor::of(head, from..to, tokens.len(), scratch);
             let pieces = normed.chunks(rows * width).zip(sums.chunks_mut(rows)).zip(own.chunks_mut(rows));
@@ -199,25 +198,26 @@ impl Llama {
                 }
             });
         }
-        sums.iter().zip(own).map(|(sum, own)| (sum - f64::from(own)) as f32).collect()
+        Ok(sums.iter().zip(own).map(|(sum, own)| (sum - f64::from(own)) as f32).collect())
     }
 
     /// The logits of texts' tokens, [tokens, vocabulary].
-    pub fn logits(&self, texts: &[&[u32]], memory: &mut Memory, spread: Spread) -> Vec<f32> {
-        self.forward(texts, memory, spread, &());
+    pub fn logits(
+        &self,
+        texts: &[&[u32]],
+        memory: &mut Memory,
+        spread: Spread,
+        job: &Job,
+    ) -> Result<Vec<f32>, Aborted> {
+        self.forward(texts, memory, spread, job, &|_, _| {})?;
         let mut out = vec![0.0; memory.normed.len() / self.width() * self.vocabulary()];
         self.head(&memory.normed, &mut out, &mut memory.scratch, spread);
-        out
+        Ok(out)
     }
 
     fn head(&self, normed: &[f32], out: &mut [f32], scratch: &mut Scratch, spread: Spread) {
         let head = self.head.as_ref().unwrap_or(&self.embedding);
         crate::linear::forward(head, None, normed, out, scratch, spread);
-    }
-
-    /// Runs the states behind the first layers, and nothing after them: what a text's tokens are there.
-    pub fn watch(&self, texts: &[&[u32]], memory: &mut Memory, spread: Spread, watch: &impl Watch) {
-        self.forward(texts, memory, spread, watch);
     }
 
     /// A cache for texts of at most `positions` tokens.
@@ -236,7 +236,7 @@ impl Llama {
         self.embed(tokens.iter(), &mut memory.hidden, &mut memory.scratch.wide);
         self.rotary.turns(first, tokens.len(), &mut memory.turns);
         for (layer, cache) in self.layers.iter().zip(cache) {
-            layer.attention_in(self.epsilon, memory, spread, |_| {});
+            layer.attention_in(self.epsilon, memory, spread);
             let (heads, stride) = (layer.heads, layer.heads.stride());
             let Memory { rows, attended, turns, .. } = memory;
             for (at, row) in rows.chunks_exact_mut(stride).enumerate() {
@@ -244,7 +244,7 @@ impl Llama {
             }
             attended.resize(tokens.len() * heads.outputs(), 0.0);
             attend_cached(cache, rows, attended, spread);
-            layer.rest(self.epsilon, memory, spread, |_, _| {});
+            layer.rest(self.epsilon, memory, spread);
         }
         let last = memory.hidden.len() - width;
         norm_rows(&memory.hidden[last..], &self.norm, self.epsilon, &mut memory.normed, spread);
@@ -256,23 +256,20 @@ impl Llama {
 
 impl Layer {
     /// Makes queries, keys and values of the hidden states.
-    fn attention_in(&self, epsilon: f32, memory: &mut Memory, spread: Spread, watch: impl Fn(&[f32])) {
+    fn attention_in(&self, epsilon: f32, memory: &mut Memory, spread: Spread) {
         let Memory { hidden, normed, rows, scratch, .. } = memory;
         norm_rows(hidden, &self.attention_norm, epsilon, normed, spread);
-        watch(normed);
         rows.resize(hidden.len() / self.attention.inputs() * self.heads.stride(), 0.0);
         self.attention.forward(normed, rows, scratch, spread);
     }
 
     /// Adds what was attended to, and the feed-forward.
-    fn rest(&self, epsilon: f32, memory: &mut Memory, spread: Spread, watch: impl Fn(Input, &[f32])) {
+    fn rest(&self, epsilon: f32, memory: &mut Memory, spread: Spread) {
         let Memory { hidden, normed, attended, added, inner, gated, scratch, .. } = memory;
-        watch(Input::Output, attended);
         added.resize(hidden.len(), 0.0);
         self.output.forward(attended, added, scratch, spread);
         add_rows(hidden, added, spread);
         norm_rows(hidden, &self.norm, epsilon, normed, spread);
-        watch(Input::Mlp, normed);
         let (tokens, width) = (hidden.len() / self.norm.len(), self.down.inputs());
         inner.resize(tokens * 2 * width, 0.0);
         self.gate_up.forward(normed, inner, scratch, spread);
@@ -285,7 +282,6 @@ impl Layer {
                 multiply(Cpu::current(), gated, &inner[width..]);
             }
         });
-        watch(Input::Down, gated);
         self.down.forward(gated, added, scratch, spread);
         add_rows(hidden, added, spread);
     }

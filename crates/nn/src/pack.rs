@@ -46,13 +46,13 @@ pub fn places(lengths: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
 pub fn each<M: Default + Send, T: Send>(
     groups: &[Range<usize>],
     job: &Job,
-    work: impl Fn(Range<usize>, &mut M, Spread) -> T + Sync,
+    work: impl Fn(Range<usize>, &mut M, Spread) -> Result<T, Aborted> + Sync,
 ) -> Result<Vec<T>, Aborted> {
     let pool = threads::pool();
     let many = groups.len() >= 2 * pool.current_num_threads();
     let one = |memory: &mut M, group: &Range<usize>, spread: Spread| {
         job.check()?;
-        Ok(work(group.clone(), memory, spread))
+        work(group.clone(), memory, spread)
     };
     pool.install(|| match many {
         true => {

@@ -86,18 +86,26 @@ impl Tokens {
         Some(&text[..text[..end].rfind(' ')?])
     }
 
-    /// The number of a token, if there is such a one.
-    pub fn find(&self, token: &str) -> Option<u32> {
-        self.whole.token_to_id(token)
-    }
-
     /// What a token stands for.
     pub fn name(&self, token: u32) -> Option<String> {
         self.whole.id_to_token(token)
     }
 
-    /// Tokens there are, those that were added included.
-    pub fn vocabulary(&self) -> usize {
-        self.whole.get_vocab_size(true)
+    /// Refuses a tokenizer, of the file or folder at `path`, with tokens that a model of so many does not have.
+    ///
+    /// # Errors
+    /// `ERR_TAMIS_FORMAT`.
+    pub fn check_fit(&self, path: &Path, vocabulary: usize) -> Result<(), Error> {
+        let tokens = self.whole.get_vocab(true);
+        match tokens.iter().max_by_key(|(_, id)| **id) {
+            Some((token, &id)) if id as usize >= vocabulary => Err(Error::format(
+                path,
+                None,
+                format!(
+                    "its tokenizer has the token {token:?} with the number {id}, its embedding {vocabulary} rows"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 }

@@ -168,6 +168,14 @@ impl Source {
         }
     }
 
+    /// An error if a file was written to since it was opened: what was read of it may be of two models.
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        match self {
+            Source::Safetensors(file) => file.check_unchanged(),
+            Source::Gguf(file) => file.check_unchanged(),
+        }
+    }
+
     /// An error about the file or folder.
     pub fn bad(&self, message: impl Into<String>) -> Error {
         let path = match self {
@@ -190,7 +198,11 @@ impl Source {
         Ok(self.load(name, &[length])?.into_f32())
     }
 
-    fn load(&self, name: &str, want: &[usize]) -> Result<Weight, Error> {
+    /// A tensor of one or two axes; one of one is a row.
+    ///
+    /// # Errors
+    /// Those of [`matrix`](Self::matrix).
+    pub fn load(&self, name: &str, want: &[usize]) -> Result<Weight, Error> {
         let [rows, columns] = match *want {
             [rows, columns] => [rows, columns],
             _ => [1, want[0]],

@@ -9,7 +9,7 @@ use napi_derive::napi;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tamis_kernels::ngrams::Texts;
-use tamis_nn::causal::{CausalLm, log_perplexity};
+use tamis_nn::causal::CausalLm;
 use tamis_nn::embedder::{self, Pooling};
 use tamis_nn::template::{self, Message};
 
@@ -181,11 +181,18 @@ pub struct ChatMessage {
     pub content: String,
 }
 
-/// A perplexity's logarithm, and of how many windows; none without one.
+/// A perplexity's logarithm, and of how many windows.
 #[napi(object)]
 pub struct WindowedPerplexity {
-    pub log_perplexity: Option<f64>,
+    pub log_perplexity: f64,
     pub windows: u32,
+}
+
+/// Mean losses, NaN of none, and of how many tokens each is.
+#[napi(object)]
+pub struct MeanLosses {
+    pub means: Float64Array,
+    pub counts: Uint32Array,
 }
 
 impl CausalModel {
@@ -273,6 +280,29 @@ impl CausalModel {
         promise_of_pool(env, Some(job), work, Float32Array::new)
     }
 
+    /// The mean loss of each list.
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn mean_losses<'env>(
+        &self,
+        env: &'env Env,
+        tokens: &[u32],
+        lengths: &[u32],
+        window: u32,
+        stride: u32,
+        job: &Job,
+    ) -> Result<Object<'env>> {
+        let (model, tokens, lengths) = (self.get()?, tokens.to_vec(), lengths.to_vec());
+        job.begin();
+        let work = move |job: &tamis_kernels::job::Job| {
+            Ok(model.means(&cut(&tokens, &lengths)?, window as usize, stride as usize, job)?)
+        };
+        promise_of_pool(env, Some(job), work, |means| {
+            let (means, counts) = means.into_iter().map(|(mean, count)| (mean, count as u32)).unzip();
+            MeanLosses { means: Float64Array::new(means), counts: Uint32Array::new(counts) }
+        })
+    }
+
     #[napi]
     pub fn log_perplexity<'env>(
         &self,
@@ -284,10 +314,10 @@ impl CausalModel {
         let (model, tokens) = (self.get()?, tokens.to_vec());
         job.begin();
         let work =
-            move |job: &tamis_kernels::job::Job| Ok(log_perplexity(&model, &tokens, window as usize, job)?);
-        promise_of_pool(env, Some(job), work, |found| WindowedPerplexity {
-            log_perplexity: found.map(|(log, _)| log),
-            windows: found.map_or(0, |(_, windows)| windows as u32),
+            move |job: &tamis_kernels::job::Job| Ok(model.log_perplexity(&tokens, window as usize, job)?);
+        promise_of_pool(env, Some(job), work, |(log_perplexity, windows)| WindowedPerplexity {
+            log_perplexity,
+            windows: windows as u32,
         })
     }
 

@@ -106,8 +106,10 @@ pub fn measure_losses<'env>(
     job.begin();
     let work = move |job: &tamis_kernels::job::Job| {
         let score = |texts: &[String]| {
-            let scored = model.score(texts, begin, window as usize, stride as usize, job)?;
-            Ok(scored.into_iter().flat_map(|(loss, count)| [loss as f32, count as f32]).collect())
+            let tokens = model.encode(texts, begin, job)?;
+            let tokens: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
+            let means = model.means(&tokens, window as usize, stride as usize, job)?;
+            Ok(means.into_iter().flat_map(|(loss, count)| [loss as f32, count as f32]).collect())
         };
         Ok(map_texts(&corpus, 2, true, &state, job, score)?)
     };
